@@ -1,0 +1,148 @@
+/**
+ * @file Devices: where tensors live and kernels run. `auto` takes WebGPU on an adapter that is real
+ * hardware and SIMD WebAssembly otherwise; a software adapter is for testing, and slower.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
+import { VapoError } from "../errors.ts";
+import { registerWasmKernels } from "./wasm_kernels.ts";
+
+/** The devices that a user can ask for. */
+export const deviceNames = ["auto", "wasm", "webgpu", "cpu"] as const;
+/** A device that a user can ask for; `auto` stands for the best one here. */
+export type DeviceName = typeof deviceNames[number];
+
+/** What a WebGPU adapter says of itself. */
+export interface AdapterDescription {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  /** A software adapter (Mesa's lavapipe, SwiftShader): correct, and slow. */
+  readonly software: boolean;
+}
+
+/** A device that is open, and why it was taken. */
+export interface DeviceInfo {
+  readonly name: Exclude<DeviceName, "auto">;
+  readonly reason: string;
+  readonly adapter?: AdapterDescription;
+}
+
+/** Where a browser finds the WebAssembly backend's files; under Deno they are found by themselves. */
+export interface DeviceOptions {
+  readonly wasmPath?: string;
+}
+
+/** The WebGPU adapter of this machine, or null where there is none. */
+export async function findAdapter(): Promise<
+  { adapter: GPUAdapter; description: AdapterDescription } | null
+> {
+  const gpu = (globalThis.navigator as Navigator | undefined)?.gpu;
+  const adapter = await gpu?.requestAdapter({ powerPreference: "high-performance" });
+  if (!adapter) return null;
+  const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
+  const text = `${vendor} ${architecture} ${description}`;
+  const software = isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software/i.test(text);
+  return { adapter, description: { vendor, architecture, description, software } };
+}
+
+/** Which device a name stands for on this machine, without opening it. */
+export async function chooseDevice(name: DeviceName): Promise<DeviceInfo> {
+  if (!deviceNames.includes(name)) {
+    throw new VapoError(
+      `unknown device "${name}": expected one of ${deviceNames.join(", ")}`,
+    );
+  }
+  if (name === "wasm" || name === "cpu") return { name, reason: "asked for" };
+  const found = await findAdapter();
+  const adapter = found?.description;
+  if (name === "webgpu") {
+    if (adapter) return { name, reason: "asked for", adapter };
+    throw new VapoError(
+      'device "webgpu" is not there: no WebGPU adapter was found; ' +
+        "install a Vulkan driver (Debian: mesa-vulkan-drivers) or use --device wasm",
+    );
+  }
+  if (!adapter) return { name: "wasm", reason: "no WebGPU adapter" };
+  return adapter.software
+    ? { name: "wasm", reason: `the WebGPU adapter is software (${adapter.description})`, adapter }
+    : { name: "webgpu", reason: `hardware WebGPU adapter (${adapter.description})`, adapter };
+}
+
+/**
+ * Opens a device and makes it the one that every following tensor operation runs on.
+ *
+ * @param name which one; `auto` takes WebGPU on hardware, WebAssembly otherwise
+ * @throws {VapoError} when the device is not there
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { openDevice, tf } from "vapo";
+ * await openDevice("wasm");
+ * assertEquals(tf.add(1, 2).dataSync()[0], 3);
+ * ```
+ */
+export async function openDevice(
+  name: DeviceName,
+  options: DeviceOptions = {},
+): Promise<DeviceInfo> {
+  const chosen = await chooseDevice(name);
+  if (chosen.name === "wasm") await openWasm(options);
+  else if (chosen.name === "webgpu") await openWebGpu();
+  else await openCpu();
+  return chosen;
+}
+
+async function setBackend(name: string): Promise<void> {
+  if (!await tf.setBackend(name)) {
+    throw new VapoError(`device "${name}" did not start; try --device cpu, or run "vapo doctor"`);
+  }
+}
+
+async function openCpu(): Promise<void> {
+  await setBackend("cpu");
+  // Its first use prints an advertisement for a native package.
+  (tf.backend() as unknown as { firstUse: boolean }).firstUse = false;
+}
+
+let wasmPathsAreSet = false;
+
+async function openWasm({ wasmPath }: DeviceOptions): Promise<void> {
+  if (!wasmPathsAreSet) {
+    // Under Deno the files lie beside the package's entry; a bundle has to be told.
+    const path = wasmPath ??
+      decodeURI(new URL(".", import.meta.resolve("@tensorflow/tfjs-backend-wasm")).pathname);
+    setWasmPaths(path);
+    wasmPathsAreSet = true;
+  }
+  registerWasmKernels();
+  await setBackend("wasm");
+}
+
+/** TensorFlow.js would choose features and limits by itself, and fails so on some adapters. */
+async function openWebGpu(): Promise<void> {
+  if (tf.findBackendFactory("webgpu") === webGpuFactory) return await setBackend("webgpu");
+  if (tf.findBackendFactory("webgpu")) tf.removeBackend("webgpu");
+  tf.registerBackend("webgpu", webGpuFactory);
+  await setBackend("webgpu");
+}
+
+async function webGpuFactory() {
+  const found = await findAdapter();
+  if (!found) throw new VapoError('device "webgpu" is not there: no WebGPU adapter was found');
+  const { adapter } = found;
+  const wanted: GPUFeatureName[] = ["timestamp-query"];
+  const device = await adapter.requestDevice({
+    requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)),
+    requiredLimits: {
+      maxBufferSize: adapter.limits.maxBufferSize,
+      maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize,
+      maxComputeWorkgroupStorageSize: adapter.limits.maxComputeWorkgroupStorageSize,
+      maxComputeWorkgroupSizeX: adapter.limits.maxComputeWorkgroupSizeX,
+      maxComputeInvocationsPerWorkgroup: adapter.limits.maxComputeInvocationsPerWorkgroup,
+      maxComputeWorkgroupsPerDimension: adapter.limits.maxComputeWorkgroupsPerDimension,
+    },
+  });
+  return new WebGPUBackend(device, adapter.info);
+}

@@ -1,0 +1,72 @@
+/**
+ * @file Philox 4×32-10 in WGSL, as a program of TensorFlow.js's WebGPU backend: one thread a value.
+ * WGSL has no 64-bit product, so its upper half is put together from 16-bit limbs.
+ */
+import * as tf from "@tensorflow/tfjs";
+import type { PhiloxDistribution } from "./philox.ts";
+
+const WORKGROUP = 64;
+
+const PHILOX = `
+fn multiplyHigh(a : u32, b : u32) -> u32 {
+  let aLow = a & 0xffffu; let aHigh = a >> 16u;
+  let bLow = b & 0xffffu; let bHigh = b >> 16u;
+  let middle = aHigh * bLow + ((aLow * bLow) >> 16u);
+  let cross = aLow * bHigh + (middle & 0xffffu);
+  return aHigh * bHigh + (middle >> 16u) + (cross >> 16u);
+}
+fn philox(counter : vec4<u32>, key : vec2<u32>) -> vec4<u32> {
+  var c = counter;
+  var k = key;
+  for (var round = 0; round < 10; round++) {
+    let high0 = multiplyHigh(0xd2511f53u, c.x); let low0 = 0xd2511f53u * c.x;
+    let high1 = multiplyHigh(0xcd9e8d57u, c.z); let low1 = 0xcd9e8d57u * c.z;
+    c = vec4<u32>(high1 ^ c.y ^ k.x, low1, high0 ^ c.w ^ k.y, low0);
+    k = k + vec2<u32>(0x9e3779b9u, 0xbb67ae85u);
+  }
+  return c;
+}
+fn toUniform(word : u32) -> f32 {
+  return (f32(word >> 9u) + 0.5) * 1.1920928955078125e-7;
+}`;
+
+const STORE: Record<PhiloxDistribution, string> = {
+  bits: "setOutputAtIndexI32(index, bitcast<i32>(words[lane]));",
+  uniform: "setOutputAtIndex(index, toUniform(words[lane]));",
+  normal: `
+    let first = lane & 2u;
+    let radius = sqrt(-2.0 * log(toUniform(words[first])));
+    let angle = 6.283185307179586 * toUniform(words[first + 1u]);
+    setOutputAtIndex(index, radius * select(cos(angle), sin(angle), (lane & 1u) == 1u));`,
+};
+
+/** The program for draws of the given shape; inputs: seed int32 [2], step int32 scalar. */
+export function philoxProgram(shape: number[], distribution: PhiloxDistribution) {
+  const groups = Math.ceil(tf.util.sizeFromShape(shape) / WORKGROUP);
+  // A dispatch may have at most 65,535 workgroups an axis.
+  const x = Math.min(groups, 65535);
+  return {
+    variableNames: ["seed", "step"],
+    uniforms: "perSample : i32, stream : i32,",
+    outputShape: shape,
+    workgroupSize: [WORKGROUP, 1, 1] as [number, number, number],
+    dispatchLayout: { x: shape.map((_, axis) => axis) },
+    dispatch: [x, Math.ceil(groups / x), 1] as [number, number, number],
+    size: true,
+    shaderKey: `philox_${distribution}`,
+    getUserCode: () =>
+      `${PHILOX}
+      fn main(index : i32) {
+        if (index < uniforms.size) {
+          let sample = index / uniforms.perSample;
+          let offset = u32(index - sample * uniforms.perSample);
+          let key = vec2<u32>(bitcast<u32>(i32(seed[0])), bitcast<u32>(i32(seed[1])));
+          let counter = vec4<u32>(
+            offset >> 2u, u32(sample), bitcast<u32>(i32(step[0])), bitcast<u32>(uniforms.stream));
+          let words = philox(counter, key);
+          let lane = offset & 3u;
+          ${STORE[distribution]}
+        }
+      }`,
+  };
+}
