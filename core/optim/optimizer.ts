@@ -1,0 +1,21 @@
+/**
+ * @file What an optimiser is: a pure function of (parameters, gradients, moments, learning rate,
+ * step). Moments are a flat record of named tensors, so that they are stored like parameters.
+ */
+import type { Scalar, TensorRecord } from "../tensor/mod.ts";
+
+/** The inputs of one update. */
+export interface UpdateInputs {
+  readonly parameters: TensorRecord;
+  readonly gradients: TensorRecord;
+  /** First moments under `m/NAME`, second moments under `v/NAME`. */
+  readonly moments: TensorRecord;
+  readonly learningRate: Scalar;
+  /** Updates done before this one, as a float32 scalar. */
+  readonly step: Scalar;
+}
+
+/** A gradient-based optimiser with two moments. */
+export interface Optimizer {
+  update(inputs: UpdateInputs): { parameters: TensorRecord; moments: TensorRecord };
+}

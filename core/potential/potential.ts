@@ -1,0 +1,35 @@
+/**
+ * @file What a potential is: one scalar function Φ(x[, u]) of a sample, as a pure function of a flat
+ * record of named parameters. Its gradient in x is the velocity of the flow [VPF, eq. 12].
+ */
+import type { RandomKey, Tensor, TensorRecord } from "../tensor/mod.ts";
+
+/**
+ * A potential Φ. Time-implicit potentials (the paper's choice) do not read u; time-explicit ones
+ * take it as a further input.
+ */
+export interface Potential {
+  /** The shape of one sample: [d], or [height, width, channels]. */
+  readonly sampleShape: readonly number[];
+  readonly timeExplicit: boolean;
+  /** Fresh parameters, a function of the key alone. */
+  initialize(key: RandomKey): TensorRecord;
+  /**
+   * Parameters whose every weight-normalised layer has zero mean and unit variance on this batch
+   * (x: [n, …sampleShape], u: [n]); potentials without such layers leave this out.
+   */
+  initializeFromData?(parameters: TensorRecord, x: Tensor, u: Tensor): TensorRecord;
+  /**
+   * Values of the potential.
+   *
+   * @param x [n, …sampleShape]
+   * @param u [n], read by time-explicit potentials only
+   * @returns Φ: [n]
+   */
+  apply(parameters: TensorRecord, x: Tensor, u: Tensor): Tensor;
+}
+
+/** The number of values in one sample. */
+export function sampleSize(potential: Pick<Potential, "sampleShape">): number {
+  return potential.sampleShape.reduce((product, size) => product * size, 1);
+}

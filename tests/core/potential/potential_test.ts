@@ -1,0 +1,144 @@
+import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { ConfigError } from "../../../core/errors.ts";
+import { gelu } from "../../../core/potential/layers.ts";
+import { mlpPotential } from "../../../core/potential/mlp.ts";
+import type { Potential } from "../../../core/potential/potential.ts";
+import { wideResnetPotential } from "../../../core/potential/wide_resnet.ts";
+import {
+  batchValueAndGradient,
+  fork,
+  openDevice,
+  randomKey,
+  randomNormal,
+  randomUniform,
+  type TensorRecord,
+  tf,
+} from "../../../core/tensor/mod.ts";
+
+const mlp = (timeExplicit: boolean, weightNormalization = false) =>
+  mlpPotential({
+    dimension: 3,
+    hidden: [7, 5],
+    timeExplicit,
+    timeFeatures: timeExplicit ? 2 : 0,
+    weightNormalization,
+  });
+const wideResnet = (timeExplicit: boolean) =>
+  wideResnetPotential({
+    imageShape: [8, 4, 2],
+    channels: 3,
+    multipliers: [1, 2],
+    blocksPerLevel: 2,
+    timeExplicit,
+  });
+
+Deno.test("GELU is x times the normal distribution function", async () => {
+  await openDevice("cpu");
+  // scipy.stats.norm.cdf at −1, 0, 0.5, 2.
+  const cdf = [0.15865525393145707, 0.5, 0.6914624612740131, 0.9772498680518208];
+  const x = [-1, 0, 0.5, 2];
+  gelu(tf.tensor1d(x)).dataSync().forEach((value, i) =>
+    assertAlmostEquals(value, x[i] * cdf[i], 1e-6)
+  );
+});
+
+const potentials: [string, Potential][] = [
+  ["MLP, implicit", mlp(false)],
+  ["MLP, explicit", mlp(true)],
+  ["MLP, weight-normalised", mlp(false, true)],
+  ["wide ResNet, implicit", wideResnet(false)],
+  ["wide ResNet, explicit", wideResnet(true)],
+];
+
+for (const [name, potential] of potentials) {
+  Deno.test(`${name}: time is read exactly where it is said to be`, async () => {
+    await openDevice("cpu");
+    const key = randomKey(5);
+    const parameters = potential.initialize(key);
+    const x = randomNormal(key, [4, ...potential.sampleShape]);
+    const at = (u: number) => potential.apply(parameters, x, tf.fill([4], u)).dataSync();
+    assertEquals(at(0.2).length, 4);
+    assertEquals(at(0.2).some((value, i) => value !== at(0.7)[i]), potential.timeExplicit);
+  });
+
+  Deno.test(`${name}: the gradient agrees with central differences`, async () => {
+    await openDevice("cpu");
+    const key = randomKey(6);
+    const parameters = potential.initialize(key);
+    const u = tf.tensor1d([0.3]);
+    const x = randomNormal(key, [1, ...potential.sampleShape]);
+    const f = (x: tf.Tensor) => potential.apply(parameters, x, u);
+    const { gradient } = batchValueAndGradient(f, x);
+    const direction = randomNormal(fork(key, "direction"), x.shape);
+    const h = 1e-2;
+    const [ahead, behind] = [h, -h].map((step) =>
+      f(tf.add(x, tf.mul(direction, step))).dataSync()[0]
+    );
+    const slope = tf.sum(tf.mul(gradient, direction)).dataSync()[0];
+    assertAlmostEquals((ahead - behind) / (2 * h), slope, 2e-3 * (1 + Math.abs(slope)));
+  });
+
+  Deno.test(`${name}: a row's value does not depend on its neighbours`, async () => {
+    await openDevice("cpu");
+    const parameters = potential.initialize(randomKey(5));
+    const x = randomNormal(randomKey(8), [3, ...potential.sampleShape]);
+    const u = tf.tensor1d([0.1, 0.5, 0.9]);
+    const all = potential.apply(parameters, x, u).dataSync();
+    const one = potential.apply(parameters, tf.slice(x, 1, 1), tf.slice(u, 1, 1)).dataSync();
+    assertAlmostEquals(one[0], all[1], 1e-5 * (1 + Math.abs(all[1])));
+  });
+}
+
+/** Batch mean and variance of each output channel of a convolution with the initialised weights. */
+function stemMoments(parameters: TensorRecord, x: tf.Tensor) {
+  const v = parameters["stem.v"];
+  const norm = tf.sqrt(tf.sum(tf.square(v), [0, 1, 2], true));
+  const w = tf.mul(parameters["stem.g"], tf.div(v, norm)) as tf.Tensor4D;
+  const output = tf.add(tf.conv2d(x as tf.Tensor4D, w, 1, "same"), parameters["stem.bias"]);
+  return tf.moments(output, [0, 1, 2]);
+}
+
+Deno.test("data-dependent initialisation gives each layer zero mean and unit variance", async () => {
+  await openDevice("wasm");
+  const potential = wideResnet(false), key = randomKey(4);
+  const x = tf.add(tf.mul(randomNormal(key, [32, 8, 4, 2]), 3), 1);
+  const u = randomUniform(key, [32]);
+  const parameters = potential.initializeFromData!(potential.initialize(key), x, u);
+  const { mean, variance } = stemMoments(parameters, x);
+  mean.dataSync().forEach((value) => assertAlmostEquals(value, 0, 1e-4));
+  variance.dataSync().forEach((value) => assertAlmostEquals(value, 1, 1e-3));
+  const phi = tf.moments(potential.apply(parameters, x, u), [0]);
+  assertAlmostEquals(phi.mean.dataSync()[0], 0, 1e-3);
+  assertAlmostEquals(phi.variance.dataSync()[0], 1, 1e-2);
+});
+
+Deno.test("plain layers pass data-dependent initialisation unchanged", async () => {
+  await openDevice("cpu");
+  const potential = mlp(false), key = randomKey(4);
+  const parameters = potential.initialize(key);
+  const again = potential.initializeFromData!(parameters, tf.ones([2, 3]), tf.zeros([2]));
+  for (const name of Object.keys(parameters)) assert(again[name] === parameters[name]);
+});
+
+Deno.test("equal keys give equal parameters, other seeds other ones", async () => {
+  await openDevice("cpu");
+  const kernel = (seed: number) =>
+    mlp(false).initialize(randomKey(seed))["dense0.kernel"].dataSync();
+  assertEquals(kernel(1), kernel(1));
+  assert(kernel(1)[0] !== kernel(2)[0]);
+});
+
+Deno.test("an image that cannot be halved is refused with its size", () => {
+  assertThrows(
+    () =>
+      wideResnetPotential({
+        imageShape: [14, 14, 1],
+        channels: 4,
+        multipliers: [1, 2, 2],
+        blocksPerLevel: 1,
+        timeExplicit: false,
+      }),
+    ConfigError,
+    "image size 14×14 with 3 levels: expected sides divisible by 4",
+  );
+});
