@@ -35,7 +35,8 @@ const STORE: Record<PhiloxDistribution, string> = {
   uniform: "setOutputAtIndex(index, toUniform(words[lane]));",
   normal: `
     let first = lane & 2u;
-    let radius = sqrt(-2.0 * log(toUniform(words[first])));
+    // A GPU's approximate log may come out above zero close to one.
+    let radius = sqrt(max(0.0, -2.0 * log(toUniform(words[first]))));
     let angle = 6.283185307179586 * toUniform(words[first + 1u]);
     setOutputAtIndex(index, radius * select(cos(angle), sin(angle), (lane & 1u) == 1u));`,
 };

@@ -1,0 +1,194 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import {
+  fork,
+  openDevice,
+  randomBits,
+  randomIndices,
+  type RandomKey,
+  randomKey,
+  randomNormal,
+  randomUniform,
+  type Tensor,
+  tf,
+} from "../../../core/tensor/mod.ts";
+import { philox4x32, wordToUniform } from "../../../core/tensor/philox.ts";
+import { webgpuTest } from "../../webgpu.ts";
+
+const draws: Record<string, (key: RandomKey, shape: number[]) => Tensor> = {
+  bits: randomBits,
+  uniform: randomUniform,
+  normal: randomNormal,
+  indices: (key, shape) => randomIndices(key, shape, 1000),
+};
+
+/** The mean of f over values. */
+function mean(values: ArrayLike<number>, f: (value: number, index: number) => number): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += f(values[i], i);
+  return sum / values.length;
+}
+
+/** The largest gap between the empirical distribution of values and a distribution function. */
+function kolmogorovSmirnov(values: Float32Array, distribution: (x: number) => number): number {
+  const n = values.length;
+  return values.slice().sort().reduce((largest, value, i) => {
+    const p = distribution(value);
+    return Math.max(largest, p - i / n, (i + 1) / n - p);
+  }, 0);
+}
+
+/** The normal distribution function, to 1e-7 (Abramowitz and Stegun 7.1.26). */
+function normalDistribution(x: number): number {
+  const z = Math.abs(x) / Math.SQRT2, t = 1 / (1 + 0.3275911 * z);
+  const polynomial = t * (0.254829592 +
+    t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+  const tail = polynomial * Math.exp(-z * z) / 2;
+  return x > 0 ? 1 - tail : tail;
+}
+
+/** The threshold of the Kolmogorov-Smirnov statistic that one true sample in a thousand passes. */
+const ksLimit = (n: number) => 1.95 / Math.sqrt(n);
+
+Deno.test("uniform draws lie in the open interval (0, 1) in float32", () => {
+  assertEquals(wordToUniform(0), 2 ** -24);
+  assertEquals(Math.fround(wordToUniform(0xffffffff)), 1 - 2 ** -24);
+});
+
+Deno.test("uniform draws are their words scaled, and uniform", async () => {
+  await openDevice("wasm");
+  const n = 50_000, key = randomKey(11, 4);
+  const uniform = await randomUniform(key, [n, 2]).data<"float32">();
+  const words = await randomBits(key, [n, 2]).data();
+  assertEquals(uniform, Float32Array.from(words, (word) => wordToUniform(word >>> 0)));
+  const statistic = kolmogorovSmirnov(uniform, (x) => x);
+  assert(statistic < ksLimit(2 * n), `${statistic}`);
+});
+
+Deno.test("normal draws have the moments and the distribution of N(0, 1)", async () => {
+  await openDevice("wasm");
+  const n = 40_000, perSample = 5;
+  const normal = await randomNormal(randomKey(12), [n, perSample]).data<"float32">();
+  const count = normal.length;
+  // E x^k of the normal, each within four standard errors √(E x^2k − (E x^k)²)/√count.
+  const moments = [[1, 0, 1], [2, 1, 2], [3, 0, 15], [4, 3, 96]];
+  for (const [power, expected, variance] of moments) {
+    const error = Math.abs(mean(normal, (x) => x ** power) - expected);
+    assert(error < 4 * Math.sqrt(variance / count), `E x^${power} is off by ${error}`);
+  }
+  const statistic = kolmogorovSmirnov(normal, normalDistribution);
+  assert(statistic < ksLimit(count), `${statistic}`);
+});
+
+Deno.test("streams, steps, seeds, samples and the values of a sample are uncorrelated", async () => {
+  await openDevice("wasm");
+  const n = 40_000, key = randomKey(13, 5);
+  const of = (k: RandomKey) => randomNormal(k, [n, 4]).data<"float32">();
+  const base = await of(key);
+  const count = base.length;
+  const others = {
+    stream: await of(fork(key, "noise")),
+    "another stream": await of(fork(key, "noisf")),
+    "a stream of the stream": await of(fork(fork(key, "noise"), "noise")),
+    step: await of(randomKey(13, 6)),
+    seed: await of(randomKey(14, 5)),
+    "the upper half of the seed": await of(randomKey(13 + 2 ** 32, 5)),
+    "the next sample": Float32Array.from(base, (_, i) => base[(i + 4) % count]),
+    "the other of a pair": Float32Array.from(base, (_, i) => base[i ^ 1]),
+    "the next pair": Float32Array.from(base, (_, i) => base[i ^ 2]),
+  };
+  for (const [name, other] of Object.entries(others)) {
+    // A mean of independent products of variance 1; √2 more where each product counts twice.
+    const correlation = mean(base, (x, i) => x * other[i]);
+    assert(Math.abs(correlation) < 4 * Math.SQRT2 / Math.sqrt(count), `${name}: ${correlation}`);
+    // The radius of Box and Muller is shared by a pair, and squares would show it.
+    const squares = mean(base, (x, i) => (x * x - 1) * (other[i] ** 2 - 1)) / 2;
+    assert(Math.abs(squares) < 4 * Math.SQRT2 / Math.sqrt(count), `${name}, squared: ${squares}`);
+  }
+});
+
+Deno.test("indices are uniform over 0 … count − 1", async () => {
+  await openDevice("wasm");
+  const n = 30_000, count = 10;
+  const indices = randomIndices(randomKey(15), [n], count);
+  assertEquals(indices.dtype, "int32");
+  const histogram = new Array(count).fill(0);
+  for (const index of await indices.data()) histogram[index]++;
+  assertEquals(histogram.length, count);
+  const chiSquared = histogram.reduce((sum, h) => sum + (h - n / count) ** 2 / (n / count), 0);
+  assert(chiSquared < 27.88, `${chiSquared}`); // 9 degrees of freedom, one in a thousand
+});
+
+Deno.test("a fork's stream is FNV-1a of its label", () => {
+  // http://www.isthe.com/chongo/tech/comp/fnv: 32-bit FNV-1a of "", "a" and "foobar".
+  const key = randomKey(1, 2);
+  assertEquals(fork(key, "").stream, 0x811c9dc5);
+  assertEquals(fork(key, "a").stream, 0xe40c292c);
+  assertEquals(fork(key, "foobar").stream, 0xbf9cf968);
+  assertEquals(fork(key, "a").seed, key.seed);
+  assertEquals(fork(key, "a").step, key.step);
+  assertNotEquals(fork(fork(key, "a"), "b").stream, fork(fork(key, "b"), "a").stream);
+});
+
+Deno.test("a step that lives on the device draws what a number draws", async () => {
+  await openDevice("wasm");
+  const step = tf.add(tf.scalar(20, "int32"), tf.scalar(3, "int32"));
+  const fromTensor = await randomNormal(randomKey(5, step), [8]).data();
+  assertEquals(fromTensor, await randomNormal(randomKey(5, 23), [8]).data());
+});
+
+/** Few samples are the first of many, for every kind of draw; values a multiple of four or not. */
+async function assertPrefix(): Promise<void> {
+  for (const [name, draw] of Object.entries(draws)) {
+    for (const perSample of [[], [3], [2, 2]]) {
+      const few = await draw(randomKey(17), [10, ...perSample]).data();
+      const many = await draw(randomKey(17), [100, ...perSample]).data();
+      assertEquals(few, many.slice(0, few.length), `${name} [n, ${perSample}]`);
+    }
+  }
+}
+
+Deno.test("few samples are a prefix of many", async () => {
+  for (const device of ["cpu", "wasm"] as const) {
+    await openDevice(device);
+    await assertPrefix();
+  }
+});
+
+webgpuTest("few samples are a prefix of many", assertPrefix);
+
+Deno.test("a draw makes one tensor, and cpu and wasm draw the same bits", async () => {
+  const drawn: unknown[] = [];
+  for (const device of ["cpu", "wasm"] as const) {
+    await openDevice(device);
+    const key = randomKey(18);
+    for (const draw of Object.values(draws)) {
+      const before = tf.memory().numTensors;
+      const values = draw(key, [9, 3]);
+      assertEquals(tf.memory().numTensors, before + 1);
+      drawn.push(await values.data());
+    }
+  }
+  assertEquals(drawn.slice(0, 4), drawn.slice(4));
+});
+
+webgpuTest("uniforms are the host's bits and normals the host's to float32 rounding", async () => {
+  const shape = [2000, 3];
+  const uniform = await randomUniform(randomKey(19, 2), shape).data();
+  const indices = await randomIndices(randomKey(19, 2), shape, 60_000).data();
+  const normal = await randomNormal(randomKey(19, 2), shape).data();
+  await openDevice("cpu");
+  assertEquals(uniform, await randomUniform(randomKey(19, 2), shape).data());
+  assertEquals(indices, await randomIndices(randomKey(19, 2), shape, 60_000).data());
+  const expected = await randomNormal(randomKey(19, 2), shape).data<"float32">();
+  // WGSL promises cos and sin to 2⁻¹¹ only; what is here is far better.
+  const error = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - normal[i])), 0);
+  assert(error < 1e-3, `${error}`);
+});
+
+webgpuTest("draws beyond 65,535 workgroups reach the last value", async () => {
+  const samples = 70_000, perSample = 64; // 70,000 workgroups of 64 threads
+  const bits = await randomBits(randomKey(20), [samples, perSample]).data();
+  const last = [...bits.slice(-4)].map((word) => word >>> 0);
+  const counter = Uint32Array.of(perSample / 4 - 1, samples - 1, 0, 0);
+  assertEquals(last, [...philox4x32(counter, Uint32Array.of(20, 0))]);
+});
