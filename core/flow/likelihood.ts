@@ -1,0 +1,73 @@
+/**
+ * @file Density along the flow (Chen et al., 2018; Grathwohl et al., 2019): along a trajectory
+ * log ρ changes at −ΔΦ, so a sample's density is its prior density at the trajectory's start less
+ * the integral of ΔΦ.
+ */
+import { type RandomKey, type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
+import type { GaussianPath } from "../homotopy/gaussian_path.ts";
+import { type Potential, sampleSize } from "../potential/potential.ts";
+import { solveOde } from "./ode/solve_ode.ts";
+import { exactLaplacian, hutchinsonLaplacian, velocityField } from "./velocity.ts";
+
+/** How a log density is computed. */
+export interface LikelihoodOptions {
+  /** The time at which the points are samples; default the path's uMax. */
+  readonly time?: number;
+  readonly rtol?: number;
+  readonly atol?: number;
+  /** Probes of Hutchinson's estimator; without it the Laplacian is exact. */
+  readonly hutchinson?: RandomKey;
+}
+
+/**
+ * The model's log density at given points, by integrating the flow backwards to the prior.
+ *
+ * @param x [n, …sampleShape]; stays the caller's
+ * @returns log ρ in nats: [n]
+ */
+export async function logDensity(
+  potential: Potential,
+  parameters: TensorRecord,
+  path: GaussianPath,
+  x: Tensor,
+  { time = path.uMax, rtol = 1e-4, atol = 1e-5, hutchinson }: LikelihoodOptions = {},
+): Promise<Float64Array> {
+  const n = x.shape[0], d = sampleSize(potential), { omega } = path.options;
+  const velocity = velocityField(potential, parameters);
+  const laplacian = hutchinson
+    ? hutchinsonLaplacian(potential, parameters, hutchinson)
+    : exactLaplacian(potential, parameters);
+  // One system of n × (d + 1): the position and, beside it, the integral of ΔΦ.
+  const derivative = (u: number, y: Tensor) =>
+    tf.tidy(() => {
+      const at = tf.reshape(tf.slice(y, [0, 0], [n, d]), x.shape);
+      const flow = tf.reshape(velocity(u, at), [n, d]);
+      return tf.concat([flow, tf.reshape(laplacian(u, at), [n, 1])], 1);
+    });
+  const end = tf.tidy(() => tf.concat([tf.reshape(x, [n, d]), tf.zeros([n, 1])], 1));
+  const solution = await solveOde<Tensor>(derivative, [time, 0], end, {
+    method: "rk45",
+    rtol,
+    atol,
+  });
+  const values = await solution.y.data();
+  tf.dispose([end, solution.y]);
+  const logNormalizer = -d * Math.log(omega * Math.sqrt(2 * Math.PI));
+  return Float64Array.from({ length: n }, (_, i) => {
+    let square = 0;
+    for (let j = 0; j < d; j++) square += values[i * (d + 1) + j] ** 2;
+    return logNormalizer - square / (2 * omega * omega) + values[i * (d + 1) + d];
+  });
+}
+
+/** The negative mean log density of points under the model, in nats: see {@link logDensity}. */
+export async function negativeLogLikelihood(
+  potential: Potential,
+  parameters: TensorRecord,
+  path: GaussianPath,
+  x: Tensor,
+  options?: LikelihoodOptions,
+): Promise<number> {
+  const values = await logDensity(potential, parameters, path, x, options);
+  return -values.reduce((sum, value) => sum + value, 0) / values.length;
+}

@@ -1,0 +1,234 @@
+/**
+ * @file Drawing samples: prior draws carried along the flow by any of the solvers, with trajectories
+ * and optional Langevin refinement.
+ */
+import {
+  fork,
+  type RandomKey,
+  randomKey,
+  randomNormal,
+  type Tensor,
+  type TensorRecord,
+  tf,
+} from "../tensor/mod.ts";
+import { VapoError } from "../errors.ts";
+import type { GaussianPath } from "../homotopy/gaussian_path.ts";
+import { type Potential, sampleSize } from "../potential/potential.ts";
+import { refineByLangevin } from "./langevin.ts";
+import { type OdeMethodName, odeMethods } from "./ode/methods.ts";
+import { solveOde } from "./ode/solve_ode.ts";
+import { type SdeMethod, sdeMethodNames, solveSde } from "./sde.ts";
+import { hessianProduct, velocityField } from "./velocity.ts";
+
+/** A solver of the flow: an ordinary one or a stochastic one. */
+export type SolverName = OdeMethodName | SdeMethod;
+
+/** All solvers of the flow by name. */
+export const solverNames = [...Object.keys(odeMethods), ...sdeMethodNames] as SolverName[];
+
+/** How samples are drawn. */
+export interface SampleOptions {
+  readonly n: number;
+  readonly seed: number;
+  readonly solver: SolverName;
+  /** Steps of a fixed-step or stochastic solver. */
+  readonly steps: number;
+  /** Whether an adaptive solver takes that many equal steps too, instead of choosing. Default no. */
+  readonly equalSteps?: boolean;
+  /** Tolerances of an adaptive solver, which takes a whole batch as one system. */
+  readonly rtol: number;
+  readonly atol: number;
+  /** The terminal time; null is the path's uMax. Past it only time-implicit potentials go. */
+  readonly until: number | null;
+  /** Steps of Langevin refinement at the end. Default 0. */
+  readonly refineSteps?: number;
+  /** Frames of the trajectory, at equal times from 0 to the end; 0 or left out for none. */
+  readonly frames?: number;
+  /** Samples that are integrated together. Default: as many as fit 2¹⁸ values. */
+  readonly batchSize?: number;
+  /** Called after each batch with the number of samples done. */
+  readonly onProgress?: (done: number) => void;
+  /** The prior draws to start from, [n, …sampleShape] row by row, in place of those of the seed. */
+  readonly prior?: Float32Array;
+}
+
+/** Samples, and what they cost. */
+export interface SampleResult {
+  /** [n, …sampleShape], row by row, in data scale. */
+  readonly samples: Float32Array;
+  readonly shape: readonly number[];
+  /** Velocity evaluations, of the batch that took most. */
+  readonly nfev: number;
+  /** [frames, n, …sampleShape], row by row, where frames were asked for. */
+  readonly trajectory?: Float32Array;
+  /** The time of each frame. */
+  readonly times?: readonly number[];
+}
+
+/**
+ * Draws samples from a potential.
+ *
+ * @throws {VapoError} for a terminal time that the potential or the solver cannot reach, and
+ * {NonFiniteError} where a solver finds no finite step
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { drawSamples, gaussianPath, mlpPotential, openDevice, randomKey } from "vapo";
+ * await openDevice("cpu");
+ * const potential = mlpPotential({ dimension: 2, hidden: [8], timeExplicit: false });
+ * const parameters = potential.initialize(randomKey(1));
+ * const { samples, shape } = await drawSamples(potential, parameters, gaussianPath(), {
+ *   n: 5, seed: 0, solver: "heun", steps: 4, rtol: 1e-3, atol: 1e-3, until: null,
+ * });
+ * assertEquals([shape, samples.length], [[5, 2], 10]);
+ * ```
+ */
+export async function drawSamples(
+  potential: Potential,
+  parameters: TensorRecord,
+  path: GaussianPath,
+  options: SampleOptions,
+): Promise<SampleResult> {
+  const { n, frames = 0 } = options;
+  const until = terminalTime(potential, path, options.until);
+  const size = sampleSize(potential);
+  const batchSize = options.batchSize ?? Math.max(1, Math.floor(2 ** 18 / size));
+  const times = Array.from({ length: frames }, (_, i) => until * (i / Math.max(1, frames - 1)));
+  const samples = new Float32Array(n * size);
+  const trajectory = frames > 0 ? new Float32Array(frames * n * size) : undefined;
+  const key = randomKey(options.seed);
+  try {
+    const prior = options.prior ?? await priorDraws(potential, path, n, key);
+    let nfev = 0;
+    for (let start = 0; start < n; start += batchSize) {
+      const end = Math.min(n, start + batchSize);
+      const shape = [end - start, ...potential.sampleShape];
+      const x0 = tf.tensor(prior.slice(start * size, end * size), shape);
+      const batchKey = fork(key, `batch ${start}`);
+      const problem = { potential, parameters, path, until, times, key: batchKey };
+      const flowed = await integrate(problem, x0, options);
+      x0.dispose();
+      samples.set(flowed.samples, start * size);
+      flowed.frames.forEach((frame, i) => trajectory!.set(frame, (i * n + start) * size));
+      nfev = Math.max(nfev, flowed.nfev);
+      options.onProgress?.(end);
+    }
+    const shape = [n, ...potential.sampleShape];
+    return { samples, shape, nfev, ...(trajectory && { trajectory, times }) };
+  } finally {
+    tf.dispose([key.seed, key.step]);
+  }
+}
+
+/** Where an integration ends: `until`, or the path's uMax. */
+function terminalTime(potential: Potential, path: GaussianPath, until: number | null): number {
+  if (until === null) return path.uMax;
+  if (!(until > 0 && Number.isFinite(until))) {
+    throw new VapoError(`until is ${until}: expected a time above 0, for instance ${path.uMax}`);
+  }
+  if (potential.timeExplicit && until > path.uMax + 1e-12) {
+    throw new VapoError(
+      `until is ${until}: this potential takes u as an input and is known up to ${path.uMax} only; ` +
+        `use --until ${path.uMax} or less`,
+    );
+  }
+  return until;
+}
+
+/** Draws of the prior N(0, ω²I), row by row: row i is the same whatever n. */
+async function priorDraws(
+  { sampleShape }: Potential,
+  { options }: GaussianPath,
+  n: number,
+  key: RandomKey,
+): Promise<Float32Array> {
+  const draws = tf.tidy(() =>
+    tf.mul(randomNormal(fork(key, "prior"), [n, ...sampleShape]), options.omega)
+  );
+  const values = await draws.data() as Float32Array;
+  draws.dispose();
+  return values;
+}
+
+interface FlowProblem {
+  readonly potential: Potential;
+  readonly parameters: TensorRecord;
+  readonly path: GaussianPath;
+  readonly until: number;
+  readonly times: readonly number[];
+  readonly key: RandomKey;
+}
+
+interface Flowed {
+  readonly samples: Float32Array;
+  readonly frames: Float32Array[];
+  readonly nfev: number;
+}
+
+async function integrate(
+  problem: FlowProblem,
+  x0: Tensor,
+  options: SampleOptions,
+): Promise<Flowed> {
+  const stochastic = (sdeMethodNames as readonly string[]).includes(options.solver);
+  const { y, frames, nfev } = stochastic
+    ? await integrateSde(problem, x0, options)
+    : await integrateOde(problem, x0, options);
+  const { potential, parameters, path, until, key } = problem;
+  const refined = options.refineSteps
+    ? refineByLangevin(velocityField(potential, parameters), path, y, {
+      steps: options.refineSteps,
+      key,
+      time: Math.min(until, path.uMax),
+    })
+    : tf.clone(y);
+  y.dispose();
+  const samples = await refined.data() as Float32Array;
+  refined.dispose();
+  return { samples, frames, nfev: nfev + (options.refineSteps ?? 0) };
+}
+
+async function integrateOde(
+  { potential, parameters, until, times }: FlowProblem,
+  x0: Tensor,
+  { solver, steps, rtol, atol, equalSteps = false }: SampleOptions,
+) {
+  const fixed = equalSteps || !odeMethods[solver as OdeMethodName].adaptive;
+  const solution = await solveOde<Tensor>(velocityField(potential, parameters), [0, until], x0, {
+    method: solver as OdeMethodName,
+    rtol,
+    atol,
+    ...(fixed && { steps }),
+    jvp: hessianProduct(potential, parameters),
+    saveAt: times,
+  });
+  const frames: Float32Array[] = [];
+  for (const { y } of solution.trajectory) {
+    frames.push(await y.data() as Float32Array);
+    y.dispose();
+  }
+  return { y: solution.y, frames, nfev: solution.nfev };
+}
+
+/** Frames of a stochastic trajectory lie on its steps: each is the step nearest to its time. */
+async function integrateSde(
+  { potential, parameters, path, until, times, key }: FlowProblem,
+  x0: Tensor,
+  { solver, steps }: SampleOptions,
+) {
+  const wanted = times.map((time) => Math.round((time / until) * steps));
+  const frames: Float32Array[] = [];
+  let step = 0;
+  const solution = await solveSde(velocityField(potential, parameters), path, x0, until, {
+    method: solver as SdeMethod,
+    steps,
+    key,
+    async onStep(_u, x) {
+      while (frames.length < wanted.length && wanted[frames.length] === step) {
+        frames.push(await x.data() as Float32Array);
+      }
+      step++;
+    },
+  });
+  return { ...solution, frames };
+}

@@ -1,0 +1,105 @@
+/**
+ * @file The flow as a stochastic differential equation with the same marginals,
+ * dx = (∇Φ + ½g²s) du + g dW, for any g(u) ≥ 0 (Song et al., 2021, run forward), with the score s
+ * taken from Φ itself. Here g² = 2κβ|β̇|, which forgets the past at the rate κ|β̇|/β: as fast as the
+ * path narrows, and never so fast that an explicit step of length β/|β̇| is unstable.
+ */
+import { fork, type RandomKey, randomNormal, type Tensor, tf } from "../tensor/mod.ts";
+import { NonFiniteError, VapoError } from "../errors.ts";
+import type { GaussianPath } from "../homotopy/gaussian_path.ts";
+import { scoreFromVelocity, type VelocityField } from "./velocity.ts";
+
+/** The stochastic solvers by name: Maruyama (1955), and Heun's for additive noise. */
+export const sdeMethodNames = ["euler-maruyama", "stochastic-heun"] as const;
+
+/** A stochastic solver. */
+export type SdeMethod = typeof sdeMethodNames[number];
+
+/** What a stochastic integration is told. */
+export interface SdeOptions {
+  readonly method: SdeMethod;
+  /** Steps of equal length. */
+  readonly steps: number;
+  /** Where the noise comes from; step i of the integration takes its own stream. */
+  readonly key: RandomKey;
+  /** κ ≥ 0, how much noise; 0 is the ordinary differential equation. */
+  readonly noise?: number;
+  /** Called with (u, x) at the start and after each step; x is the solver's and must not be kept. */
+  readonly onStep?: (u: number, x: Tensor) => void | Promise<void>;
+}
+
+/**
+ * Integrates the stochastic flow from u = 0 to `until`.
+ *
+ * @param x0 draws of the prior: [n, …]; stays the caller's
+ * @param until at most the path's uMax: beyond it no score is known
+ * @returns the samples [n, …] and the number of velocity evaluations
+ * @throws {VapoError} for a terminal time beyond uMax or a number of steps that is not positive
+ */
+export async function solveSde(
+  velocity: VelocityField,
+  path: GaussianPath,
+  x0: Tensor,
+  until: number,
+  options: SdeOptions,
+): Promise<{ y: Tensor; nfev: number }> {
+  const { method, steps, key, noise = 0.5, onStep } = options;
+  if (!(until > 0 && until <= path.uMax + 1e-12)) {
+    throw new VapoError(
+      `stochastic solver "${method}" cannot go to u = ${until}: expected a time in ` +
+        `(0, ${path.uMax}], where the path has a score; use --until ${path.uMax} or an ODE solver`,
+    );
+  }
+  if (!Number.isInteger(steps) || steps < 1) {
+    throw new VapoError(`steps is ${steps}: expected a positive whole number, for instance 100`);
+  }
+  const h = until / steps;
+  const drift = stochasticDrift(velocity, path, noise);
+  let x = tf.clone(x0);
+  await onStep?.(0, x);
+  for (let i = 0; i < steps; i++) {
+    const u = i * h;
+    const next = tf.tidy(() => {
+      const increment = tf.mul(randomNormal(fork(key, `sde ${i}`), x.shape), Math.sqrt(h));
+      const here = diffusion(path, u, noise), there = diffusion(path, u + h, noise);
+      const slope = drift(u, x);
+      const predicted = tf.addN([x, tf.mul(slope, h), tf.mul(increment, here)]);
+      if (method === "euler-maruyama") return predicted;
+      const average = tf.mul(tf.add(slope, drift(u + h, predicted)), 0.5 * h);
+      return tf.addN([x, average, tf.mul(increment, 0.5 * (here + there))]);
+    });
+    x.dispose();
+    x = next;
+    await onStep?.(u + h, x);
+  }
+  await requireFinite(x, method, steps);
+  return { y: x, nfev: steps * (method === "euler-maruyama" ? 1 : 2) };
+}
+
+/** g(u) = √(2κβ|β̇|). */
+function diffusion(path: GaussianPath, u: number, noise: number): number {
+  const { beta, betaDot } = path.at(Math.min(u, path.uMax));
+  return Math.sqrt(2 * noise * beta * Math.abs(betaDot));
+}
+
+function stochasticDrift(velocity: VelocityField, path: GaussianPath, noise: number) {
+  return (u: number, x: Tensor) =>
+    tf.tidy(() => {
+      const coefficients = path.at(Math.min(u, path.uMax));
+      const v = velocity(u, x);
+      const score = scoreFromVelocity(x, v, coefficients);
+      const g = diffusion(path, u, noise);
+      return tf.add(v, tf.mul(score, 0.5 * g * g));
+    });
+}
+
+async function requireFinite(x: Tensor, method: string, steps: number): Promise<void> {
+  const finite = tf.tidy(() => tf.all(tf.isFinite(x)));
+  const [yes] = await finite.data();
+  finite.dispose();
+  if (yes) return;
+  x.dispose();
+  throw new NonFiniteError(
+    `solver "${method}" with ${steps} steps left the finite numbers; use more steps or less noise`,
+  );
+}

@@ -1,0 +1,273 @@
+/**
+ * @file The configuration of a run: one schema, checked key by key. A run is a function of its
+ * configuration (which holds its seed); what is not in here does not change a result.
+ */
+import { closestString } from "@std/text";
+import { z } from "zod";
+import { ConfigError } from "../errors.ts";
+import { solverNames } from "../flow/sampler.ts";
+import { deviceNames } from "../tensor/device.ts";
+import { dataNames } from "./data_source.ts";
+
+const positive = z.number().positive();
+const count = z.int().min(1).max(2 ** 31 - 1);
+const fraction = z.number().min(0).max(1);
+
+const mlpSchema = z.strictObject({
+  kind: z.literal("mlp"),
+  /** Widths of the hidden layers. */
+  hidden: z.array(z.int().min(1).max(8192)).min(1).max(32),
+  timeExplicit: z.boolean(),
+  timeFeatures: z.int().min(0).max(64),
+  weightNormalization: z.boolean(),
+});
+
+const wideResnetSchema = z.strictObject({
+  kind: z.literal("wide-resnet"),
+  channels: z.int().min(1).max(4096),
+  multipliers: z.array(z.int().min(1).max(64)).min(1).max(8),
+  blocksPerLevel: z.int().min(1).max(64),
+  timeExplicit: z.boolean(),
+});
+
+const configSchema = z.strictObject({
+  /** The preset that the configuration started from. */
+  preset: z.string(),
+  seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
+  device: z.enum(deviceNames),
+  data: z.strictObject({
+    name: z.enum(dataNames),
+    /** A directory with the data set's files; null takes them from where the program finds them. */
+    directory: z.string().nullable(),
+  }),
+  path: z.strictObject({
+    path: z.enum(["log-homotopy", "optimal-transport"]),
+    timeLaw: z.enum(["linear-std", "log-uniform"]),
+    omega: positive,
+    sigma: positive,
+    delta: positive.lt(1),
+    betaMin: positive,
+  }),
+  potential: z.discriminatedUnion("kind", [mlpSchema, wideResnetSchema]),
+  loss: z.strictObject({
+    estimator: z.enum(["stein", "covariance"]),
+    timeWeight: z.enum(["one", "beta"]),
+    /** How u is drawn: uniform on [0, uMax], or with density rising (late) or falling (early). */
+    timeDraw: z.enum(["uniform", "late", "early"]),
+    spectralGap: z.number().min(0),
+    perDimension: z.boolean(),
+  }),
+  optimizer: z.strictObject({
+    kind: z.enum(["adam", "lamb"]),
+    learningRate: positive,
+    beta1: fraction.lt(1),
+    beta2: fraction.lt(1),
+    epsilon: positive,
+    /** LAMB's λ; Adam takes none. */
+    weightDecay: z.number().min(0),
+    schedule: z.enum(["constant", "cosine"]),
+    warmupSteps: z.int().min(0),
+    /** The largest global norm of the gradient; null does not clip. */
+    clipNorm: positive.nullable(),
+    /** The decay of the parameters' moving average, which is what is sampled; 0 takes them as they are. */
+    averageDecay: fraction.lt(1),
+  }),
+  training: z.strictObject({
+    steps: count,
+    batchSize: count.max(2 ** 20),
+    logEvery: count,
+    checkpointEvery: count,
+    /** How many of the newest checkpoints are kept. */
+    keepCheckpoints: count,
+    sampleEvery: count,
+  }),
+  sampling: z.strictObject({
+    n: count,
+    solver: z.enum(solverNames),
+    /** Steps of a fixed-step solver. */
+    steps: count,
+    rtol: positive,
+    atol: positive,
+    /** Where the integration ends; null is the path's uMax. Past it only time-implicit potentials go. */
+    until: positive.max(100).nullable(),
+  }),
+});
+
+/** A complete configuration of a run. */
+export type RunConfig = z.infer<typeof configSchema>;
+
+/** Some of a configuration, to be laid over a preset. */
+export type PartialConfig = { [K in keyof RunConfig]?: Partial<RunConfig[K]> | RunConfig[K] };
+
+/**
+ * Checks a configuration.
+ *
+ * @param value anything, usually parsed JSON
+ * @param source where it came from, for messages
+ * @throws {ConfigError} one line that names the key, its value, what was expected and, for an
+ * unknown key, the nearest known one
+ * @example
+ * ```ts
+ * import { assertThrows } from "@std/assert";
+ * import { ConfigError, parseConfig, presetConfig } from "vapo";
+ * const config = presetConfig("8gaussians");
+ * parseConfig(config);
+ * assertThrows(() => parseConfig({ ...config, sead: 1 }), ConfigError, 'did you mean "seed"');
+ * ```
+ */
+export function parseConfig(value: unknown, source = "config"): RunConfig {
+  const result = configSchema.safeParse(value, { reportInput: true });
+  if (!result.success) {
+    throw new ConfigError(`${source}: ${describe(result.error.issues[0], value)}`);
+  }
+  checkTogether(result.data, source);
+  return result.data;
+}
+
+/** What no key can say by itself. */
+function checkTogether(config: RunConfig, source: string): void {
+  const fail = (message: string) => {
+    throw new ConfigError(`${source}: ${message}`);
+  };
+  const { path, potential, sampling } = config;
+  const uMax = path.timeLaw === "linear-std" ? 1 - path.betaMin / path.omega : 1;
+  if (path.timeLaw === "linear-std" && path.betaMin >= path.omega) {
+    fail(`path.betaMin is ${path.betaMin}: expected less than path.omega (${path.omega})`);
+  }
+  if (potential.timeExplicit && sampling.until !== null && sampling.until > uMax + 1e-12) {
+    fail(
+      `sampling.until is ${sampling.until}: a time-explicit potential is known up to ${uMax} only; ` +
+        "lower it, set it to null, or set potential.timeExplicit to false",
+    );
+  }
+  const image = config.data.name.startsWith("mnist");
+  if (image !== (potential.kind === "wide-resnet")) {
+    fail(
+      `potential.kind is "${potential.kind}" for data "${config.data.name}": ` +
+        `expected "${image ? "wide-resnet" : "mlp"}"`,
+    );
+  }
+}
+
+type Issue = z.core.$ZodIssue;
+
+function describe(issue: Issue, root: unknown): string {
+  const key = issue.path.join(".");
+  const given = JSON.stringify(issue.path.reduce<unknown>(
+    (value, part) => (value as Record<PropertyKey, unknown> | undefined)?.[part],
+    root,
+  ));
+  if (issue.code === "unrecognized_keys") {
+    const unknown = issue.keys[0];
+    const known = knownKeys(issue.path.map(String));
+    const nearest = closestString(unknown, known);
+    const full = [...issue.path, unknown].join(".");
+    return `unknown key "${full}"; did you mean "${[...issue.path, nearest].join(".")}"? ` +
+      `Known here: ${known.join(", ")}`;
+  }
+  if (given === undefined) return `"${key}" is missing: ${issue.message}`;
+  return `${key || "the value"} is ${shorten(given)}: ${issue.message}`;
+}
+
+function shorten(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+/** The keys that the schema has at a path; none where it has a value. */
+function knownKeys(path: readonly string[]): string[] {
+  let schemas: unknown[] = alternatives(configSchema);
+  for (const part of path) {
+    schemas = schemas.flatMap((schema) => {
+      const shape = schema instanceof z.ZodObject ? schema.shape : {};
+      return Object.hasOwn(shape, part) ? alternatives(shape[part]) : [];
+    });
+  }
+  const keys = schemas.flatMap((schema) =>
+    schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
+  );
+  return [...new Set(keys)];
+}
+
+/** The schemas that a value may have. */
+function alternatives(schema: unknown): unknown[] {
+  return schema instanceof z.ZodDiscriminatedUnion ? [...schema.options] : [schema];
+}
+
+/**
+ * Lays `key=value` assignments over a configuration: keys with dots, values as JSON or, where they
+ * are not JSON, as plain text.
+ *
+ * @throws {ConfigError} for an assignment without `=`, an unknown key or an ill-typed value
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { assignConfig, presetConfig } from "vapo";
+ * const config = assignConfig(presetConfig("rings"), ["optimizer.learningRate=1e-3"]);
+ * assertEquals(config.optimizer.learningRate, 1e-3);
+ * ```
+ */
+export function assignConfig(config: RunConfig, assignments: readonly string[]): RunConfig {
+  const copy = structuredClone(config) as unknown as Record<string, unknown>;
+  for (const assignment of assignments) {
+    const equals = assignment.indexOf("=");
+    if (equals < 1) {
+      throw new ConfigError(`--set ${assignment}: expected key=value, as in training.steps=500`);
+    }
+    const path = assignment.slice(0, equals).trim().split(".");
+    setKey(copy, path, parseValue(assignment.slice(equals + 1)));
+  }
+  return parseConfig(copy, "--set");
+}
+
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function setKey(config: Record<string, unknown>, path: string[], value: unknown): void {
+  let target = config;
+  path.forEach((part, depth) => {
+    const known = knownKeys(path.slice(0, depth));
+    if (!known.includes(part)) {
+      const nearest = closestString(part, known.length > 0 ? known : [part]);
+      throw new ConfigError(
+        `--set: unknown key "${path.join(".")}"; ` +
+          (known.length > 0
+            ? `did you mean "${[...path.slice(0, depth), nearest].join(".")}"? ` +
+              `Known here: ${known.join(", ")}`
+            : `"${path.slice(0, depth).join(".")}" holds a value, not keys`),
+      );
+    }
+    if (depth === path.length - 1) target[part] = value;
+    else target = target[part] as Record<string, unknown>;
+  });
+}
+
+/**
+ * A configuration with some of its keys replaced: sections are merged key by key; a potential of
+ * another kind replaces the section whole.
+ *
+ * @param overlay parsed JSON of a user's file
+ * @throws {ConfigError} when the result is not a configuration
+ */
+export function overlayConfig(base: RunConfig, overlay: unknown, source: string): RunConfig {
+  if (typeof overlay !== "object" || overlay === null || Array.isArray(overlay)) {
+    throw new ConfigError(`${source}: expected a JSON object with keys such as "training"`);
+  }
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(overlay)) {
+    const old = Object.hasOwn(base, key) ? base[key as keyof RunConfig] : undefined;
+    const sections = isSection(old) && isSection(value);
+    const otherKind = sections && "kind" in value && key === "potential" &&
+      value.kind !== (old as { kind?: unknown }).kind;
+    merged[key] = sections && !otherKind ? { ...old, ...value } : value;
+  }
+  return parseConfig(merged, source);
+}
+
+function isSection(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

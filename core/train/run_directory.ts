@@ -1,0 +1,75 @@
+/**
+ * @file A run's directory: `config.json`, `metrics.jsonl`, `checkpoints/`, `samples/`. Metrics are a
+ * function of the configuration, so they hold no clock; on resuming, the lines that the run will
+ * write again are taken back first.
+ */
+import { VapoError } from "../errors.ts";
+import { checkpointSteps } from "./checkpoint.ts";
+import { parseConfig, type RunConfig } from "./config.ts";
+import type { RunStorage } from "./run_storage.ts";
+
+const CONFIG = "config.json";
+const METRICS = "metrics.jsonl";
+
+const encoder = new TextEncoder(), decoder = new TextDecoder();
+
+/** One line of `metrics.jsonl`. */
+export type MetricsLine = { step: number } & Record<string, number>;
+
+/** Writes a new run's configuration: the first thing in a run's directory. */
+export async function writeConfig(storage: RunStorage, config: RunConfig): Promise<void> {
+  await storage.write(CONFIG, encoder.encode(JSON.stringify(config, null, 2) + "\n"));
+}
+
+/**
+ * The configuration of an existing run.
+ *
+ * @throws {VapoError} when the directory is not a run's, {ConfigError} when its file is damaged
+ */
+export async function readConfig(storage: RunStorage): Promise<RunConfig> {
+  const bytes = await storage.read(CONFIG);
+  const source = `${storage.location}/${CONFIG}`;
+  if (!bytes) {
+    throw new VapoError(
+      `${storage.location} is not a run: it has no ${CONFIG}; start one with "vapo train"`,
+    );
+  }
+  return parseConfig(parseJson(decoder.decode(bytes), source), source);
+}
+
+/** JSON whose errors name the file. */
+export function parseJson(text: string, source: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const reason = (error as Error).message.split("\n")[0];
+    throw new VapoError(`${source} is not JSON: ${reason}; mend it or restore it from a copy`);
+  }
+}
+
+/** Adds a line to `metrics.jsonl`. */
+export async function appendMetrics(storage: RunStorage, line: MetricsLine): Promise<void> {
+  await storage.append(METRICS, encoder.encode(JSON.stringify(line) + "\n"));
+}
+
+/** The metrics of a run; a last line that was cut off is left out. */
+export async function readMetrics(storage: RunStorage): Promise<MetricsLine[]> {
+  const bytes = await storage.read(METRICS);
+  if (!bytes) return [];
+  const complete = decoder.decode(bytes).split("\n").slice(0, -1);
+  return complete.map((line, index) =>
+    parseJson(line, `${storage.location}/${METRICS}, line ${index + 1}`) as MetricsLine
+  );
+}
+
+/** Takes back the metrics after a step, which a run resumed there writes again. */
+export async function rewindMetrics(storage: RunStorage, step: number): Promise<void> {
+  const kept = (await readMetrics(storage)).filter((line) => line.step <= step);
+  const text = kept.map((line) => JSON.stringify(line) + "\n").join("");
+  await storage.write(METRICS, encoder.encode(text));
+}
+
+/** The newest checkpoint's step, or null where a run has none yet. */
+export async function newestCheckpoint(storage: RunStorage): Promise<number | null> {
+  return (await checkpointSteps(storage)).at(-1) ?? null;
+}

@@ -1,0 +1,66 @@
+/**
+ * @file The picture of a run's samples: for points in the plane, a scatter over the density of the
+ * data; for images, a grid.
+ */
+import { fork, randomKey, type TensorRecord, tf } from "../tensor/mod.ts";
+import type { Distribution } from "../data/toy.ts";
+import { drawSamples } from "../flow/sampler.ts";
+import { scatterOverDensity } from "../picture/density_plot.ts";
+import { imageGrid } from "../picture/image_grid.ts";
+import { type GridField, kernelDensity } from "../picture/kernel_density.ts";
+import type { RgbImage } from "../picture/rgb_image.ts";
+import type { SampleSpace } from "./data_source.ts";
+import type { TrainingProblem } from "./training_step.ts";
+
+/** Cells of the density a side. */
+const GRID = 256;
+/** Draws behind a density that has no closed form. */
+const DENSITY_DRAWS = 200_000;
+/** Standard deviation of the kernel for such a density, in data units. */
+const BANDWIDTH = 0.06;
+/** The part of the plane that is shown. */
+const EXTENT = [-5, 5, -5, 5] as const;
+
+/** Samples drawn as the configuration says, as a picture. */
+export async function drawPicture(
+  { config, data, path, potential }: TrainingProblem,
+  parameters: TensorRecord,
+  seed: number,
+): Promise<RgbImage> {
+  const { samples } = await drawSamples(potential, parameters, path, { ...config.sampling, seed });
+  return await samplePicture(data, samples);
+}
+
+/** The picture of samples [n, …sampleShape] of a data set. */
+export async function samplePicture(data: SampleSpace, samples: Float32Array): Promise<RgbImage> {
+  if (data.distribution) {
+    const density = await dataDensity(data.distribution);
+    return scatterOverDensity({ density, points: samples, extent: EXTENT });
+  }
+  const [h, w, c] = data.sampleShape;
+  return imageGrid({ images: samples, n: samples.length / (h * w * c), h, w, c });
+}
+
+/** The density of a distribution on a grid: in closed form where there is one. */
+async function dataDensity(distribution: Distribution): Promise<GridField> {
+  if (distribution.density) {
+    return { values: distribution.density(gridPoints()), rows: GRID, cols: GRID };
+  }
+  const draws = tf.tidy(() => distribution.sample(DENSITY_DRAWS, fork(randomKey(0), "density")));
+  const points = await draws.data() as Float32Array;
+  draws.dispose();
+  return kernelDensity(points, EXTENT, GRID, GRID, BANDWIDTH);
+}
+
+/** The centres of the grid's cells, the top row first. */
+function gridPoints(): Float64Array {
+  const [xMin, xMax, yMin, yMax] = EXTENT;
+  const points = new Float64Array(GRID * GRID * 2);
+  for (let row = 0, i = 0; row < GRID; row++) {
+    for (let column = 0; column < GRID; column++) {
+      points[i++] = xMin + (column + 0.5) * (xMax - xMin) / GRID;
+      points[i++] = yMax - (row + 0.5) * (yMax - yMin) / GRID;
+    }
+  }
+  return points;
+}

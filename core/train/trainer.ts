@@ -1,0 +1,154 @@
+/**
+ * @file The training loop: draw, step, note, save. Everything that a run leaves behind it leaves
+ * through the storage that is handed in; the loop itself knows no file system and no screen.
+ */
+import { NonFiniteError, VapoError } from "../errors.ts";
+import { encodePng, type RgbImage } from "../picture/rgb_image.ts";
+import { tf } from "../tensor/mod.ts";
+import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import {
+  appendMetrics,
+  type MetricsLine,
+  newestCheckpoint,
+  rewindMetrics,
+} from "./run_directory.ts";
+import type { RunStorage } from "./run_storage.ts";
+import { drawPicture } from "./sample_picture.ts";
+import { disposeState, type TrainingState } from "./state.ts";
+import {
+  drawBatch,
+  excessOverMinimum,
+  initialState,
+  type TrainingProblem,
+  trainingStep,
+} from "./training_step.ts";
+
+/** What a loop is told beside the problem. */
+export interface TrainOptions {
+  readonly storage: RunStorage;
+  /** Stops after the step at hand; the run is saved first. */
+  readonly signal?: AbortSignal;
+  /** Called after each step with the steps done and, where it was read, the step's metrics. */
+  readonly onStep?: (step: number, metrics: MetricsLine | null) => void | Promise<void>;
+  /** Told, in a line, of what went wrong and does not stop the run: a picture left out. */
+  readonly onNotice?: (message: string) => void;
+}
+
+/** How a run ended. */
+export interface TrainOutcome {
+  readonly step: number;
+  readonly finished: boolean;
+}
+
+/**
+ * Trains until the configured number of steps, from the newest checkpoint in the storage or from
+ * the start. A run resumed from any checkpoint goes on exactly as if it had never stopped.
+ *
+ * @throws {NonFiniteError} when a loss is not finite, with its step; the last checkpoint, which is
+ * older than that step, stays
+ */
+export async function train(
+  problem: TrainingProblem,
+  { storage, signal, onStep, onNotice }: TrainOptions,
+): Promise<TrainOutcome> {
+  const { steps, logEvery, checkpointEvery, keepCheckpoints, sampleEvery } =
+    problem.config.training;
+  const save = async () => {
+    await throwIfNotFinite(state, storage, saved);
+    await saveCheckpoint(storage, state, step, keepCheckpoints);
+    saved = step;
+  };
+
+  let { state, step } = await startOrResume(problem, storage);
+  let saved = step;
+  if (step === 0) await save();
+  try {
+    while (step < steps && !signal?.aborted) {
+      const logging = (step + 1) % logEvery === 0 || step + 1 === steps;
+      const metrics = await advance(problem, state, logging);
+      state = metrics.state;
+      step++;
+      if (metrics.line) {
+        await throwIfNotFinite(state, storage, saved);
+        await appendMetrics(storage, { step, ...metrics.line });
+      }
+      // The picture first: a run is complete when its last checkpoint is there.
+      if (step % sampleEvery === 0 || step === steps) {
+        await savePicture(problem, state, storage, step, onNotice);
+      }
+      if (step % checkpointEvery === 0 || step === steps) await save();
+      await onStep?.(step, metrics.line && { step, ...metrics.line });
+    }
+    if (saved !== step) await save();
+    return { step, finished: step >= steps };
+  } finally {
+    disposeState(state);
+  }
+}
+
+async function startOrResume(
+  problem: TrainingProblem,
+  storage: RunStorage,
+): Promise<{ state: TrainingState; step: number }> {
+  const fresh = initialState(problem);
+  const step = await newestCheckpoint(storage);
+  await rewindMetrics(storage, step ?? 0);
+  if (step === null) return { state: fresh, step: 0 };
+  try {
+    return { state: await loadCheckpoint(storage, step, fresh), step };
+  } finally {
+    disposeState(fresh);
+  }
+}
+
+/** One step; its metrics are read back only where they are to be noted. */
+async function advance(
+  problem: TrainingProblem,
+  state: TrainingState,
+  logging: boolean,
+): Promise<{ state: TrainingState; line: Record<string, number> | null }> {
+  const { next, metrics } = tf.tidy(() => {
+    const batch = drawBatch(problem, state);
+    const { state: next, metrics } = trainingStep(problem, state, batch);
+    const excess = logging ? excessOverMinimum(problem, state, batch) : null;
+    return { next, metrics: logging ? { ...metrics, ...excess } : {} } as never;
+  }) as { next: TrainingState; metrics: Record<string, tf.Scalar> };
+  disposeState(state);
+  const line: Record<string, number> = {};
+  for (const [name, scalar] of Object.entries(metrics)) line[name] = (await scalar.data())[0];
+  tf.dispose(metrics);
+  return { state: next, line: logging ? line : null };
+}
+
+async function throwIfNotFinite(
+  state: TrainingState,
+  storage: RunStorage,
+  saved: number,
+): Promise<void> {
+  const [step] = await state.counters.firstNonFinite.data();
+  if (step < 0) return;
+  throw new NonFiniteError(
+    `the loss or its gradient is not finite at step ${step}; the checkpoint of step ${saved} in ` +
+      `${storage.location} is kept. Start again with a smaller optimizer.learningRate or clipNorm`,
+  );
+}
+
+/** A solver that finds no finite step early in training costs a picture, not the run. */
+async function savePicture(
+  problem: TrainingProblem,
+  state: TrainingState,
+  storage: RunStorage,
+  step: number,
+  onNotice: TrainOptions["onNotice"],
+): Promise<void> {
+  const name = `samples/step-${String(step).padStart(8, "0")}.png`;
+  let image: RgbImage;
+  try {
+    image = await drawPicture(problem, state.average, problem.config.seed);
+  } catch (error) {
+    if (!(error instanceof VapoError)) throw error;
+    onNotice?.(`no ${name}: ${error.message}`);
+    return;
+  }
+  await storage.write(name, encodePng(image));
+}

@@ -1,0 +1,181 @@
+/**
+ * @file One training step as a pure function (state, batch) → (state, metrics): both gradients,
+ * clipping, optimiser and moving average, with nothing read back to the host on the way. The batch
+ * itself is a pure function of the state, so that step and draw can be compiled together.
+ */
+import {
+  fork,
+  lossAndGradients,
+  randomNormal,
+  randomUniform,
+  type Scalar,
+  type Tensor,
+  type TensorRecord,
+  tf,
+} from "../tensor/mod.ts";
+import { conditionalSample, type GaussianPath, gaussianPath } from "../homotopy/gaussian_path.ts";
+import { energyExcess, energyLoss, type PathBatch } from "../loss/energy_loss.ts";
+import { adam } from "../optim/adam.ts";
+import { clipByGlobalNorm } from "../optim/clipping.ts";
+import { updateAverage } from "../optim/ema.ts";
+import { lamb } from "../optim/lamb.ts";
+import { zeroMoments } from "../optim/moments.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
+import { learningRateAt } from "../optim/schedules.ts";
+import { mlpPotential } from "../potential/mlp.ts";
+import type { Potential } from "../potential/potential.ts";
+import { wideResnetPotential } from "../potential/wide_resnet.ts";
+import type { RunConfig } from "./config.ts";
+import type { DataSource } from "./data_source.ts";
+import { initialCounters, stateKey, stepNumber, type TrainingState } from "./state.ts";
+
+/** A configuration made concrete: everything that a step needs and that does not change. */
+export interface TrainingProblem {
+  readonly config: RunConfig;
+  readonly data: DataSource;
+  readonly path: GaussianPath;
+  readonly potential: Potential;
+  readonly optimizer: Optimizer;
+}
+
+/** The metrics of a step, scalars: the loss and its parts, the gradient's norm, the learning rate. */
+export interface StepMetrics extends TensorRecord {
+  loss: Scalar;
+  transport: Scalar;
+  kinetic: Scalar;
+  gap: Scalar;
+  gradientNorm: Scalar;
+  learningRate: Scalar;
+}
+
+/** Makes a configuration concrete. */
+export function trainingProblem(config: RunConfig, data: DataSource): TrainingProblem {
+  const { kind, ...constants } = config.optimizer;
+  return {
+    config,
+    data,
+    path: gaussianPath(config.path),
+    potential: configuredPotential(config.potential, data.sampleShape),
+    optimizer: kind === "adam" ? adam(constants) : lamb(constants),
+  };
+}
+
+/** The potential that a configuration describes, for samples of the given shape. */
+export function configuredPotential(
+  options: RunConfig["potential"],
+  sampleShape: readonly number[],
+): Potential {
+  if (options.kind === "mlp") return mlpPotential({ ...options, dimension: sampleShape[0] });
+  return wideResnetPotential({
+    ...options,
+    imageShape: sampleShape as [number, number, number],
+  });
+}
+
+/** The state of a run before its first step, a function of the configuration alone. */
+export function initialState(problem: TrainingProblem): TrainingState {
+  const { config, potential, path } = problem;
+  return tf.tidy(() => {
+    const counters = initialCounters(config.seed);
+    const empty: TrainingState = { parameters: {}, average: {}, moments: {}, counters };
+    const key = fork(stateKey(empty), "initialization");
+    let parameters = potential.initialize(key);
+    if (potential.initializeFromData) {
+      const { data, noise, time } = drawBatchFor(problem, key);
+      const x = conditionalSample(data, noise, path.tensorAt(time));
+      parameters = potential.initializeFromData(parameters, x, time);
+    }
+    const average: TensorRecord = {};
+    for (const [name, tensor] of Object.entries(parameters)) average[name] = tf.clone(tensor);
+    return { parameters, average, moments: zeroMoments(parameters), counters } as
+      & TrainingState
+      & TensorRecord;
+  });
+}
+
+/** The batch of the step that a state is about to do: data, noise and times. */
+export function drawBatch(problem: TrainingProblem, state: TrainingState): PathBatch {
+  return drawBatchFor(problem, stateKey(state));
+}
+
+function drawBatchFor(
+  { config, data, path }: TrainingProblem,
+  key: ReturnType<typeof stateKey>,
+): PathBatch {
+  const n = config.training.batchSize;
+  return {
+    data: data.draw(n, fork(key, "data")),
+    noise: randomNormal(fork(key, "noise"), [n, ...data.sampleShape]),
+    time: drawTimes(config.loss.timeDraw, randomUniform(fork(key, "time"), [n]), path.uMax),
+  };
+}
+
+/** Times on [0, uMax] from uniform draws: late has the density 2u/uMax², early its mirror image. */
+function drawTimes(draw: RunConfig["loss"]["timeDraw"], uniform: Tensor, uMax: number): Tensor {
+  if (draw === "uniform") return tf.mul(uniform, uMax);
+  const late = tf.sqrt(uniform);
+  return tf.mul(draw === "late" ? late : tf.sub(1, late), uMax);
+}
+
+/**
+ * One step. A loss or a gradient that is not finite is noted in the state's `firstNonFinite`, with the number of
+ * the step it came up at, so that nobody has to read the loss every step to know it later.
+ */
+export function trainingStep(
+  { config, path, potential, optimizer }: TrainingProblem,
+  state: TrainingState,
+  batch: PathBatch,
+): { state: TrainingState; metrics: StepMetrics } {
+  const { parameters, average, moments, counters } = state;
+  const { clipNorm, averageDecay, learningRate: rate, schedule, warmupSteps } = config.optimizer;
+  const step = stepNumber(state);
+
+  const { loss, report, gradients: raw } = lossAndGradients(() => {
+    const { loss, ...report } = energyLoss(potential, parameters, batch, path, config.loss);
+    return { loss, report };
+  }, parameters);
+  const { gradients, norm } = clipByGlobalNorm(raw, clipNorm ?? Number.MAX_VALUE);
+  const learningRate = learningRateAt(
+    { kind: schedule, learningRate: rate, warmupSteps, totalSteps: config.training.steps },
+    step,
+  );
+  const updated = optimizer.update({ parameters, gradients, moments, learningRate, step });
+  return {
+    state: {
+      parameters: updated.parameters,
+      average: updateAverage(average, updated.parameters, averageDecay, step),
+      moments: updated.moments,
+      counters: {
+        seed: tf.clone(counters.seed),
+        step: tf.add(counters.step, tf.scalar(1, "int32")),
+        firstNonFinite: noteNonFinite(counters, loss, norm),
+      },
+    },
+    metrics: { loss, ...report, gradientNorm: norm, learningRate },
+  };
+}
+
+function noteNonFinite(
+  { step, firstNonFinite }: TensorRecord,
+  loss: Scalar,
+  gradientNorm: Scalar,
+): Tensor {
+  const stillGood = tf.less(firstNonFinite, tf.scalar(0, "int32"));
+  const bad = tf.logicalNot(tf.logicalAnd(tf.isFinite(loss), tf.isFinite(gradientNorm)));
+  const number = tf.add(step, tf.scalar(1, "int32"));
+  return tf.where(tf.logicalAnd(stillGood, bad), number, firstNonFinite);
+}
+
+/**
+ * For data that is a Gaussian mixture, how far the state's potential is above the least loss that
+ * there is, on the batch given; null for other data.
+ */
+export function excessOverMinimum(
+  { config, data, path, potential }: TrainingProblem,
+  state: TrainingState,
+  batch: PathBatch,
+): { excess: Scalar; minimum: Scalar } | null {
+  const mixture = data.distribution?.mixture;
+  if (!mixture) return null;
+  return energyExcess(potential, state.parameters, batch, path, mixture, config.loss);
+}

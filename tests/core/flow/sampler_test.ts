@@ -1,0 +1,214 @@
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { VapoError } from "../../../core/errors.ts";
+import { logDensity, negativeLogLikelihood } from "../../../core/flow/likelihood.ts";
+import { drawSamples, type SampleOptions, solverNames } from "../../../core/flow/sampler.ts";
+import {
+  exactLaplacian,
+  hessianProduct,
+  hutchinsonLaplacian,
+  velocityField,
+} from "../../../core/flow/velocity.ts";
+import { mixtureLogDensity } from "../../../core/homotopy/gaussian_mixture.ts";
+import { gaussianPath } from "../../../core/homotopy/gaussian_path.ts";
+import { mlpPotential } from "../../../core/potential/mlp.ts";
+import { openDevice, randomKey, randomNormal, tf } from "../../../core/tensor/mod.ts";
+import { gaussianPotential } from "../../gaussian_potential.ts";
+import { webgpuTest } from "../../webgpu.ts";
+
+const path = gaussianPath();
+const mean = [1.5, -2], deviation = 0.5, until = 0.9;
+const potential = gaussianPotential(path, mean, deviation);
+const options: SampleOptions = {
+  n: 40,
+  seed: 3,
+  solver: "rk45",
+  steps: 100,
+  rtol: 1e-4,
+  atol: 1e-5,
+  until,
+};
+
+/** Where the exact flow takes the prior draws: x ↦ αm + s x, s² = α²c² + β². */
+async function exactSamples(n: number): Promise<number[]> {
+  const { samples: prior } = await drawSamples(
+    { ...potential, apply: (_p, x) => tf.mul(tf.sum(x, 1), 0) },
+    {},
+    path,
+    { ...options, n, solver: "euler", steps: 1 },
+  );
+  const { alpha, beta } = path.at(until);
+  const scale = Math.hypot(alpha * deviation, beta);
+  return Array.from(prior, (value, i) => alpha * mean[i % 2] + scale * value);
+}
+
+/** How far a solver of low order may be off with 100 steps. */
+const tolerance: Partial<Record<string, number>> = { "euler": 0.1, "backward-euler": 0.1 };
+
+for (const solver of solverNames.filter((name) => !/maruyama|stochastic/.test(name))) {
+  Deno.test(`${solver} carries prior draws where the exact flow does`, async () => {
+    await openDevice("wasm");
+    const before = tf.memory().numTensors;
+    const { samples, shape } = await drawSamples(potential, {}, path, { ...options, solver });
+    assertEquals(shape, [40, 2]);
+    const exact = await exactSamples(40);
+    samples.forEach((value, i) => {
+      assertAlmostEquals(value, exact[i], tolerance[solver] ?? 0.005, `sample ${i}`);
+    });
+    assertEquals(tf.memory().numTensors, before);
+  });
+}
+
+webgpuTest("an adaptive solver reads its norms back from a WebGPU device", async () => {
+  await openDevice("webgpu");
+  const { samples } = await drawSamples(potential, {}, path, { ...options, n: 6 });
+  const exact = await exactSamples(6);
+  samples.forEach((value, i) => assertAlmostEquals(value, exact[i], 0.005));
+});
+
+Deno.test("samples depend on the seed and their index, not on how they are batched", async () => {
+  await openDevice("wasm");
+  const fixed = { ...options, solver: "heun", steps: 10 } as const;
+  const draw = async (more: Partial<SampleOptions>) =>
+    (await drawSamples(potential, {}, path, { ...fixed, ...more })).samples;
+  const all = await draw({});
+  const halves = await draw({ batchSize: 7 });
+  all.forEach((value, i) => assertAlmostEquals(value, halves[i], 1e-6));
+  assertEquals((await draw({ n: 10 })).length, 20);
+  (await draw({ n: 10 })).forEach((value, i) => assertAlmostEquals(value, all[i], 1e-6));
+  assert((await draw({ seed: 4 }))[0] !== all[0]);
+});
+
+for (const solver of ["rk45", "rk4", "euler-maruyama"] as const) {
+  Deno.test(`${solver}: a trajectory starts at the prior and ends at the samples`, async () => {
+    await openDevice("wasm");
+    const n = 5, frames = 4;
+    const { samples, trajectory, times } = await drawSamples(potential, {}, path, {
+      ...options,
+      solver,
+      n,
+      frames,
+      batchSize: 3,
+    });
+    assertEquals(times?.map((time) => +time.toFixed(6)), [0, 0.3, 0.6, 0.9]);
+    assertEquals(trajectory?.length, frames * n * 2);
+    const frame = (i: number) => [...trajectory!.subarray(i * n * 2, (i + 1) * n * 2)];
+    frame(3).forEach((value, i) => assertAlmostEquals(value, samples[i], 1e-6));
+    const [prior] = [
+      await drawSamples(potential, {}, path, {
+        ...options,
+        solver,
+        n,
+        prior: Float32Array.from(frame(0)),
+        batchSize: 3,
+      }),
+    ];
+    prior.samples.forEach((value, i) => assertAlmostEquals(value, samples[i], 1e-6));
+    if (solver !== "euler-maruyama") {
+      const { alpha, beta } = path.at(times![1]);
+      const scale = Math.hypot(alpha * deviation, beta);
+      frame(1).forEach((value, i) =>
+        assertAlmostEquals(value, alpha * mean[i % 2] + scale * frame(0)[i], 0.01)
+      );
+    }
+  });
+}
+
+Deno.test("refinement leaves the samples' spread at the path's marginal", async () => {
+  await openDevice("wasm");
+  const { samples } = await drawSamples(potential, {}, path, {
+    ...options,
+    n: 8000,
+    refineSteps: 50,
+  });
+  const { alpha, beta } = path.at(until);
+  const scale = Math.hypot(alpha * deviation, beta);
+  const { mean: centre, variance } = tf.moments(tf.tensor2d(samples, [8000, 2]), 0);
+  centre.dataSync().forEach((m, i) => assertAlmostEquals(m, alpha * mean[i], 0.02));
+  variance.dataSync().forEach((v) => assertAlmostEquals(Math.sqrt(v), scale, 0.02));
+});
+
+Deno.test("a time that the potential does not know is refused", async () => {
+  await openDevice("cpu");
+  for (const [wrong, message] of [[1.5, "known up to 0.99"], [-1, "above 0"]] as const) {
+    await assertRejects(
+      () => drawSamples(potential, {}, path, { ...options, until: wrong }),
+      VapoError,
+      message,
+    );
+  }
+});
+
+Deno.test("a time-implicit potential is integrated past the path's end", async () => {
+  await openDevice("cpu");
+  const implicit = mlpPotential({ dimension: 2, hidden: [4], timeExplicit: false });
+  const parameters = implicit.initialize(randomKey(1));
+  const { samples } = await drawSamples(implicit, parameters, path, { ...options, until: 1.5 });
+  assert(samples.every(Number.isFinite));
+});
+
+const net = mlpPotential({ dimension: 2, hidden: [12, 12], timeExplicit: true });
+
+Deno.test("the exact Laplacian and the Hessian product agree with central differences", async () => {
+  await openDevice("cpu");
+  const parameters = net.initialize(randomKey(2));
+  const x = tf.tensor2d([[0.3, -0.4], [1, 0.2]]), u = 0.4, h = 1e-2;
+  const velocity = velocityField(net, parameters);
+  const along = (direction: number[]) => {
+    const step = tf.mul(tf.tensor2d([direction]), h);
+    const [ahead, behind] = [tf.add(x, step), tf.sub(x, step)].map((x) => velocity(u, x));
+    return tf.div(tf.sub(ahead, behind), 2 * h).dataSync();
+  };
+  const [dx, dy] = [along([1, 0]), along([0, 1])];
+  exactLaplacian(net, parameters)(u, x).dataSync().forEach((value, i) =>
+    assertAlmostEquals(value, dx[2 * i] + dy[2 * i + 1], 2e-3)
+  );
+  const w = tf.tensor2d([[1, 2], [1, 2]]);
+  hessianProduct(net, parameters)(u, x, w).dataSync().forEach((value, i) =>
+    assertAlmostEquals(value, dx[i] + 2 * dy[i], 5e-3)
+  );
+});
+
+Deno.test("Hutchinson's estimate has the exact Laplacian as its mean", async () => {
+  await openDevice("cpu");
+  const parameters = net.initialize(randomKey(2));
+  const n = 4000, x = tf.mul(tf.ones([n, 2]), 0.3);
+  const [exact] = exactLaplacian(net, parameters)(0.4, x).dataSync();
+  const { mean, variance } = tf.moments(
+    hutchinsonLaplacian(net, parameters, randomKey(7))(0.4, x),
+  );
+  const error = 4 * Math.sqrt(variance.dataSync()[0] / n);
+  assertAlmostEquals(mean.dataSync()[0], exact, error + 1e-5);
+});
+
+for (const estimator of ["exact", "hutchinson"] as const) {
+  Deno.test(`density along the flow is the closed form (${estimator} Laplacian)`, async () => {
+    await openDevice("wasm");
+    const points = [1.5, -2, 1, -1, 2.2, -2.5, 0, 0];
+    const x = tf.tensor2d(points, [4, 2]);
+    const before = tf.memory().numTensors;
+    const key = randomKey(1);
+    // The Hessian of this potential is a multiple of the identity: every probe is exact.
+    const hutchinson = estimator === "hutchinson" ? key : undefined;
+    const found = await logDensity(potential, {}, path, x, { time: until, hutchinson });
+    const exact = mixtureLogDensity(
+      { means: [mean], std: deviation },
+      Float64Array.from(points),
+      path.at(until),
+    );
+    found.forEach((value, i) => assertAlmostEquals(value, exact[i], 5e-3));
+    tf.dispose([key.seed, key.step]);
+    assertEquals(tf.memory().numTensors, before);
+  });
+}
+
+Deno.test("negative log-likelihood of the data is its entropy where the model is exact", async () => {
+  await openDevice("wasm");
+  const { alpha, beta } = path.at(until);
+  const scale = Math.hypot(alpha * deviation, beta);
+  const n = 4000;
+  const x = tf.add(tf.mul(randomNormal(randomKey(5), [n, 2]), scale), tf.mul([mean], alpha));
+  const value = await negativeLogLikelihood(potential, {}, path, x, { time: until });
+  const entropy = 1 + Math.log(2 * Math.PI) + 2 * Math.log(scale);
+  // The variance of a normal's log density is d/2.
+  assertAlmostEquals(value, entropy, 4 / Math.sqrt(n));
+});

@@ -1,0 +1,125 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { ConfigError } from "../../../core/errors.ts";
+import {
+  assignConfig,
+  overlayConfig,
+  parseConfig,
+  type RunConfig,
+} from "../../../core/train/config.ts";
+import { presetConfig, presetNames } from "../../../core/train/presets.ts";
+
+const base = presetConfig("8gaussians");
+
+/** One line, so that a terminal shows it whole. */
+function assertMessage(run: () => unknown, ...parts: string[]): void {
+  const error = assertThrows(run, ConfigError) as Error;
+  assertEquals(error.message.split("\n").length, 1);
+  for (const part of parts) assert(error.message.includes(part), `${part} not in ${error.message}`);
+}
+
+Deno.test("every preset is a configuration, and survives JSON", () => {
+  for (const name of presetNames) {
+    const config = presetConfig(name);
+    assertEquals(config.preset, name);
+    assertEquals(parseConfig(JSON.parse(JSON.stringify(config))), config);
+  }
+});
+
+Deno.test("an unknown preset names the nearest", () => {
+  assertMessage(() => presetConfig("8gausians"), '"8gausians"', 'did you mean "8gaussians"');
+  assertMessage(() => presetConfig("constructor"), '"constructor"', "Known:");
+});
+
+Deno.test("an unknown key names itself, the nearest and the known ones", () => {
+  const wrong = { ...base, training: { ...base.training, bachSize: 3 } };
+  assertMessage(
+    () => parseConfig(wrong, "my.json"),
+    "my.json:",
+    '"training.bachSize"',
+    'did you mean "training.batchSize"',
+    "checkpointEvery",
+  );
+  assertMessage(() => parseConfig({ ...base, sead: 1 }), '"sead"', 'did you mean "seed"');
+});
+
+Deno.test("an ill-typed or impossible value names its key, itself and what was expected", () => {
+  const set = (assignment: string) => () => assignConfig(base, [assignment]);
+  assertMessage(set("training.steps=many"), "training.steps", '"many"', "number");
+  assertMessage(set("training.steps=1.5"), "training.steps", "1.5", "int");
+  assertMessage(set("training.steps=-3"), "training.steps", "-3");
+  assertMessage(set("loss.estimator=steiner"), "loss.estimator", '"steiner"', "stein");
+  assertMessage(set("optimizer.learningRate=0"), "optimizer.learningRate", "0");
+  assertMessage(set("seed=null"), "seed", "null");
+  assertMessage(set("path.betaMin=2"), "path.betaMin is 2", "path.omega (1)");
+  assertMessage(set("sampling.until=2"), "sampling.until is 2", "time-explicit");
+  assertMessage(set("data.name=mnist"), 'potential.kind is "mlp"', '"wide-resnet"');
+});
+
+Deno.test("assignments: dots, JSON values, plain text; what is not one says so", () => {
+  const config = assignConfig(base, [
+    "potential.hidden=[8,8]",
+    "loss.estimator=covariance",
+    "optimizer.clipNorm=null",
+  ]);
+  assertEquals(config.potential.kind === "mlp" && config.potential.hidden, [8, 8]);
+  assertEquals(config.loss.estimator, "covariance");
+  assertEquals(config.optimizer.clipNorm, null);
+  assertEquals(base.optimizer.clipNorm, 10);
+  assertMessage(() => assignConfig(base, ["training.steps"]), "training.steps", "key=value");
+  assertMessage(() => assignConfig(base, ["steps=3"]), '"steps"', "did you mean");
+  assertMessage(() => assignConfig(base, ["seed.low=3"]), '"seed.low"', "not keys");
+  assertMessage(() => assignConfig(base, ["__proto__.polluted=1"]), "__proto__");
+  assertEquals(({} as Record<string, unknown>).polluted, undefined);
+});
+
+Deno.test("an overlay merges sections and replaces a potential of another kind whole", () => {
+  const merged = overlayConfig(base, { training: { steps: 7 } }, "file");
+  assertEquals(merged.training, { ...base.training, steps: 7 });
+  const images = overlayConfig(base, {
+    data: { name: "mnist16" },
+    potential: {
+      kind: "wide-resnet",
+      channels: 4,
+      multipliers: [1],
+      blocksPerLevel: 1,
+      timeExplicit: false,
+    },
+  }, "file");
+  assertEquals("hidden" in images.potential, false);
+  assertMessage(() => overlayConfig(base, [1], "file"), "file:", "JSON object");
+});
+
+Deno.test("fuzz: any JSON is a configuration or a one-line error", () => {
+  const leaf = fc.oneof(fc.jsonValue(), fc.constantFrom<unknown>(NaN, -0, 1e308, "", null));
+  const keys = fc.constantFrom(
+    ...Object.keys(base),
+    ...Object.values(base).flatMap((part) => typeof part === "object" ? Object.keys(part) : []),
+    "__proto__",
+    "constructor",
+    "",
+  );
+  const overlay = fc.dictionary(keys, fc.oneof(leaf, fc.dictionary(keys, leaf)));
+  const attempt = (run: () => RunConfig) => {
+    try {
+      parseConfig(run());
+    } catch (error) {
+      assert(error instanceof ConfigError, String(error));
+      assertEquals((error as ConfigError).message.split("\n").length, 1);
+    }
+  };
+  fc.assert(
+    fc.property(overlay, (value) => attempt(() => overlayConfig(base, value, "fuzz"))),
+    { seed: 1, numRuns: 2000 },
+  );
+  fc.assert(fc.property(fc.jsonValue(), (value) => attempt(() => parseConfig(value))), { seed: 2 });
+  const assignment = fc.tuple(fc.array(keys, { minLength: 1, maxLength: 3 }), fc.string())
+    .map(([path, value]) => `${path.join(".")}=${value}`);
+  fc.assert(
+    fc.property(
+      fc.oneof(assignment, fc.string()),
+      (text) => attempt(() => assignConfig(base, [text])),
+    ),
+    { seed: 3, numRuns: 2000 },
+  );
+});

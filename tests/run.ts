@@ -1,0 +1,95 @@
+/**
+ * @file The test task: `deno task test [--require-all] [--summary FILE] [FILTER…]`.
+ *
+ * Some tests need a WebGPU adapter or Chromium. Where one is missing and whoever runs this is root
+ * on Debian, it is installed first (a software adapter does); elsewhere this says what to install,
+ * and those tests are skipped and counted as skipped, or fail with `--require-all`.
+ */
+import { findAdapter } from "../core/tensor/device.ts";
+import { chromiumPath } from "./chromium.ts";
+
+interface Need {
+  readonly what: string;
+  readonly debianPackage: string;
+  isMissing(): Promise<boolean>;
+}
+
+const needs: Need[] = [
+  {
+    what: "a WebGPU adapter",
+    debianPackage: "mesa-vulkan-drivers",
+    isMissing: async () => await findAdapter() === null,
+  },
+  {
+    what: "Chromium",
+    debianPackage: "chromium",
+    isMissing: async () => await chromiumPath() === undefined,
+  },
+];
+
+async function run(command: string, ...args: string[]): Promise<boolean> {
+  const options = { args, env: { DEBIAN_FRONTEND: "noninteractive" } };
+  return (await new Deno.Command(command, options).spawn().status).success;
+}
+
+async function isRootOnDebian(): Promise<boolean> {
+  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return false;
+  return await Deno.stat("/etc/debian_version").then(() => true, () => false);
+}
+
+async function installWhatIsMissing(): Promise<void> {
+  const missing: Need[] = [];
+  for (const need of needs) if (await need.isMissing()) missing.push(need);
+  if (missing.length === 0) return;
+  const packages = missing.map(({ debianPackage }) => debianPackage);
+  const names = missing.map(({ what }) => what).join(" and ");
+  if (await isRootOnDebian()) {
+    console.log(`Installing ${packages.join(" and ")}: the tests use ${names}.`);
+    const installed = await run("apt-get", "update", "-qq") &&
+      await run("apt-get", "install", "-y", "-qq", ...packages);
+    if (installed) return;
+  }
+  console.log(
+    `${names} not found: tests that need it are skipped. On Debian or Ubuntu install ` +
+      `${packages.join(" ")} (as root); elsewhere a GPU driver or a browser of your system.`,
+  );
+}
+
+/** Counts of a JUnit report. */
+function count(report: string) {
+  const sum = (name: string) =>
+    [...report.matchAll(new RegExp(`<testsuite [^>]*\\b${name}="(\\d+)"`, "g"))]
+      .reduce((total, [, number]) => total + Number(number), 0);
+  const failed = sum("failures") + sum("errors"), skipped = sum("disabled");
+  return { passed: sum("tests") - failed - skipped, failed, skipped };
+}
+
+async function main(args: string[]): Promise<number> {
+  const take = (flag: string) => {
+    const at = args.indexOf(flag);
+    if (at < 0) return false;
+    args.splice(at, 1);
+    return true;
+  };
+  const requireAll = take("--require-all"), docs = take("--doc");
+  await installWhatIsMissing();
+  const report = await Deno.makeTempFile({ suffix: ".xml" });
+  const what = docs ? ["--doc", "mod.ts", "core"] : args.length > 0 ? args : ["tests"];
+  const { code } = await new Deno.Command(Deno.execPath(), {
+    args: ["test", "-A", `--junit-path=${report}`, ...what],
+    env: {
+      DENO_WEBGPU_BACKEND: Deno.env.get("DENO_WEBGPU_BACKEND") ?? "vulkan,metal,dx12",
+      ...(requireAll && { VAPO_REQUIRE_ALL: "1" }),
+    },
+  }).spawn().status;
+  const { passed, failed, skipped } = count(await Deno.readTextFile(report));
+  await Deno.remove(report);
+  console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`);
+  if (requireAll && skipped > 0) {
+    console.log("Nothing may be skipped with --require-all.");
+    return 1;
+  }
+  return code;
+}
+
+Deno.exit(await main([...Deno.args]));
