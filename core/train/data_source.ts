@@ -2,6 +2,7 @@
  * @file Where a run's data comes from: a toy distribution that draws itself on the device, or an
  * image set that lies there. Either way a batch is a pure function of a random key.
  */
+import { VapoError } from "../errors.ts";
 import { type RandomKey, type Tensor } from "../tensor/mod.ts";
 import { type Distribution, toyDistributions, type ToyName, toyNames } from "../data/toy.ts";
 import { drawImages, type ImageDataset } from "../data/images.ts";
@@ -46,7 +47,10 @@ export function sampleSpace(name: DataName): SampleSpace {
 }
 
 /** Opens a data set by its name. Image sets are read through `readFile` and kept on the device. */
-export async function openDataSource(name: DataName, readFile: ReadDataFile): Promise<DataSource> {
+export async function openDataSource(
+  name: DataName,
+  readFile: ReadDataFile = noFiles,
+): Promise<DataSource> {
   if (isToy(name)) {
     const draw = (n: number, key: RandomKey) => toyDistributions[name].sample(n, key);
     return { ...sampleSpace(name), draw, dispose() {} };
@@ -58,6 +62,12 @@ export async function openDataSource(name: DataName, readFile: ReadDataFile): Pr
     draw: (n, key) => drawImages(dataset, n, key),
     dispose: () => dataset.images.dispose(),
   };
+}
+
+function noFiles(name: string): Promise<never> {
+  return Promise.reject(
+    new VapoError(`data file ${name} cannot be read: expected a function that reads it; pass one`),
+  );
 }
 
 function isToy(name: DataName): name is ToyName {
