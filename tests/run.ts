@@ -1,5 +1,6 @@
 /**
- * @file The test task: `deno task test [--require-all] [--summary FILE] [FILTER…]`.
+ * @file The test task: `deno task test [--require-all] [--doc] [--summary FILE] [FILE…]`; `--doc`
+ * runs the examples in docstrings, `--summary` adds the counts to a file.
  *
  * Some tests need a WebGPU adapter or Chromium. Where one is missing and whoever runs this is root
  * on Debian, it is installed first (a software adapter does); elsewhere this says what to install,
@@ -72,6 +73,8 @@ async function main(args: string[]): Promise<number> {
     return true;
   };
   const requireAll = take("--require-all"), docs = take("--doc");
+  const summaryAt = args.indexOf("--summary");
+  const [, summary] = summaryAt < 0 ? [] : args.splice(summaryAt, 2);
   await installWhatIsMissing();
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   const what = docs ? ["--doc", "mod.ts", "core"] : args.length > 0 ? args : ["tests"];
@@ -85,6 +88,7 @@ async function main(args: string[]): Promise<number> {
   const { passed, failed, skipped } = count(await Deno.readTextFile(report));
   await Deno.remove(report);
   console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`);
+  if (summary) await Deno.writeTextFile(summary, `${passed} ${failed}\n`, { append: true });
   if (requireAll && skipped > 0) {
     console.log("Nothing may be skipped with --require-all.");
     return 1;

@@ -242,7 +242,15 @@ function setKey(config: Record<string, unknown>, path: string[], value: unknown)
       );
     }
     if (depth === path.length - 1) target[part] = value;
-    else target = target[part] as Record<string, unknown>;
+    else if (isSection(target[part])) target = target[part];
+    else {
+      const section = path.slice(0, depth + 1).join(".");
+      throw new ConfigError(
+        `--set: ${section} is ${JSON.stringify(target[part])}: expected keys such as "${
+          path.join(".")
+        }"`,
+      );
+    }
   });
 }
 
