@@ -146,8 +146,10 @@ export const tensorSpace: VectorSpace<Tensor> = {
         ),
     );
   },
-  // 0·v is 0 for every finite v and not a number for every other.
-  isFinite: (vector) => read(() => tf.sum(tf.mul(vector, 0)).reshape([1]), ([zero]) => zero === 0),
+  // A shader compiler may take it that nothing is infinite, and fold tests for it; it cannot fold a
+  // sum. That a finite tensor's magnitudes add up to more than 3e38 makes no difference here.
+  isFinite: (vector) =>
+    read(() => tf.sum(tf.abs(vector)).reshape([1]), ([sum]) => Number.isFinite(sum)),
   dispose: (...vectors) => tf.dispose(vectors),
 };
 
