@@ -8,16 +8,22 @@
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import {
- *   assignConfig, drawSamples, memoryStorage, openDataSource, openDevice, presetConfig, readMetrics,
- *   train, trainingProblem,
+ *   assignConfig, drawSamples, initialState, loadCheckpoint, memoryStorage, openDataSource,
+ *   openDevice, presetConfig, train, trainingProblem,
  * } from "vapo";
  *
  * await openDevice("wasm");
- * const config = assignConfig(presetConfig("8gaussians"), ["training.steps=3", "sampling.n=8"]);
- * const data = await openDataSource(config.data.name);
+ * const config = assignConfig(presetConfig("8gaussians"), [
+ *   "training.steps=3", "potential.hidden=[16]", "sampling.n=8",
+ * ]);
+ * const problem = trainingProblem(config, await openDataSource(config.data.name));
  * const storage = memoryStorage();
- * await train(trainingProblem(config, data), { storage });
- * assertEquals((await readMetrics(storage)).at(-1)?.step, 3);
+ * await train(problem, { storage });
+ * const { average } = await loadCheckpoint(storage, 3, initialState(problem));
+ * const { samples } = await drawSamples(problem.potential, average, problem.path, {
+ *   ...config.sampling, seed: config.seed,
+ * });
+ * assertEquals(samples.length, 8 * 2); // eight points in the plane
  * ```
  *
  * @module
@@ -128,7 +134,7 @@ export {
 // Data
 export { decodeIdx, encodeIdx, type IdxArray, type IdxDtype, readIdx } from "./core/data/idx.ts";
 export { drawImages, fromUint8, type ImageDataset, type ImageSize } from "./core/data/images.ts";
-export { loadMnist, type MnistName } from "./core/data/mnist.ts";
+export { loadMnist, type MnistName, type MnistPart, type ReadFile } from "./core/data/mnist.ts";
 export { type Distribution, toyDistributions, type ToyName, toyNames } from "./core/data/toy.ts";
 
 // Metrics
@@ -139,6 +145,7 @@ export {
   medianBandwidth,
 } from "./core/metrics/maximum_mean_discrepancy.ts";
 export { fractionWithinModes, modeHistogram } from "./core/metrics/modes.ts";
+export type { Samples } from "./core/metrics/samples.ts";
 export {
   slicedWasserstein,
   type SlicedWassersteinOptions,
@@ -152,6 +159,7 @@ export {
   type DataSource,
   openDataSource,
   type ReadDataFile,
+  type SampleSpace,
 } from "./core/train/data_source.ts";
 export {
   presetConfig,
@@ -192,7 +200,13 @@ export {
 } from "./core/formats/safetensors.ts";
 
 // Pictures
-export { type Colormap, colormaps, mapColors } from "./core/picture/colormap.ts";
+export type { Extent, FrameOptions } from "./core/picture/axes.ts";
+export {
+  type Colormap,
+  colormaps,
+  type ColorScaleOptions,
+  mapColors,
+} from "./core/picture/colormap.ts";
 export { type DensityPlotOptions, scatterOverDensity } from "./core/picture/density_plot.ts";
 export {
   fieldOverContours,

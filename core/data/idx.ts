@@ -65,6 +65,8 @@ interface IdxHeader {
 /**
  * Reads an IDX file. The values are a copy; nothing is allocated that the bytes do not back.
  *
+ * Source: the format's description with MNIST (LeCun, Cortes and Burges, 1998).
+ *
  * @param bytes the whole file, decompressed ({@link readIdx} decompresses)
  * @param source its name, for error messages
  * @throws {FormatError} where the file is compressed, damaged or no IDX file.
@@ -104,6 +106,7 @@ export function decodeIdx(bytes: Uint8Array, source = "IDX file"): IdxArray {
 /**
  * Writes an array as an IDX file.
  *
+ * @param array row-major values, as many as its shape of 1 to 255 sizes says
  * @throws {VapoError} where the values do not fit the shape or the dtype.
  *
  * @example

@@ -131,15 +131,16 @@ function padImages(dataset: ImageDataset, images: Tensor4D): Tensor4D {
  * @param dataset where from
  * @param n how many
  * @param key what the draw is a function of
- * @param flip mirror each image left to right with probability ½
+ * @param options.flip mirror each image left to right with probability ½; default false
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import { drawImages, fromUint8, openDevice, randomKey } from "vapo";
  * await openDevice("cpu");
- * const dataset = fromUint8(new Uint8Array(3 * 2 * 2), [3, 2, 2, 1], { padTo: 4 });
- * const batch = drawImages(dataset, 5, randomKey(7));
- * assertEquals(batch.shape, [5, 4, 4, 1]);
+ * const dataset = fromUint8(Uint8Array.of(0, 255, 255), [3, 1, 1, 1]);
+ * const five = await drawImages(dataset, 5, randomKey(7)).data();
+ * const three = await drawImages(dataset, 3, randomKey(7)).data();
+ * assertEquals([...three], [...five.slice(0, 3)]);
  * ```
  */
 export function drawImages(

@@ -63,9 +63,12 @@ export async function readMnist(
 /**
  * MNIST on the device.
  *
+ * Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits", 1998.
+ *
  * @param name which size: "mnist" (32 × 32) or "mnist16" (16 × 16)
- * @param readFile reads a file by name
- * @throws {FormatError} as {@link readMnist}.
+ * @param readFile reads a file by name: "train-images-idx3-ubyte" or "t10k-images-idx3-ubyte"
+ * @param part the images to train on or those to test with
+ * @throws {FormatError} where the file is not images of 28 × 28 bytes in IDX format.
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";

@@ -24,6 +24,7 @@ import {
 
 /** A distribution that samples are drawn from, as a function of a key alone. */
 export interface Distribution {
+  /** How it is called in messages. */
   readonly name: string;
   /** d: how many numbers a sample has. */
   readonly dimension: number;
@@ -38,7 +39,17 @@ export interface Distribution {
   sample(n: number, key: RandomKey): Tensor2D;
 }
 
-/** The names of the two-dimensional distributions. */
+/**
+ * The names of the two-dimensional distributions.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { toyDistributions, toyNames } from "vapo";
+ * const mixtures = toyNames.filter((name) => toyDistributions[name].mixture);
+ * assertEquals(mixtures, ["8gaussians", "25gaussians"]);
+ * ```
+ */
 export const toyNames = [
   "8gaussians",
   "25gaussians",

@@ -5,16 +5,25 @@
 import { VapoError } from "../errors.ts";
 
 /**
- * Spherical interpolation from a (fraction 0) to b (fraction 1), straight where they are parallel.
+ * Spherical interpolation from a (fraction 0) to b (fraction 1):
+ * sin((1−f)θ)/sin θ · a + sin(fθ)/sin θ · b with the angle θ between them; straight where they are
+ * parallel or opposite.
  *
- * @param a and b: vectors of the same length
+ * Source: Shoemake, "Animating Rotation with Quaternion Curves", 1985; White, "Sampling Generative
+ * Networks", 2016.
+ *
+ * @param a a draw of the prior, flat
+ * @param b another, of the same length
+ * @param fraction f, in [0, 1]
+ * @returns as many values, in float64
  * @throws {VapoError} for vectors of different lengths
  * @example
  * ```ts
  * import { assertAlmostEquals } from "@std/assert";
  * import { sphericalInterpolation } from "vapo";
  * const middle = sphericalInterpolation([1, 0], [0, 1], 0.5);
- * assertAlmostEquals(Math.hypot(...middle), 1);
+ * assertAlmostEquals(middle[0], Math.SQRT1_2); // on the circle, where (½, ½) is not
+ * assertAlmostEquals(middle[1], Math.SQRT1_2);
  * ```
  */
 export function sphericalInterpolation(

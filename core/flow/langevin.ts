@@ -8,7 +8,9 @@ import { scoreFromVelocity, type VelocityField } from "./velocity.ts";
 
 /** What a refinement is told. */
 export interface LangevinOptions {
+  /** How many steps. */
   readonly steps: number;
+  /** Where the noise comes from; each step takes a stream of its own. */
   readonly key: RandomKey;
   /** The time u that is held fixed; default the path's uMax. */
   readonly time?: number;
@@ -17,11 +19,31 @@ export interface LangevinOptions {
 }
 
 /**
- * Samples refined in place of their own distribution at u, which Langevin dynamics leaves as it is
- * up to an error of order h.
+ * Moves samples by unadjusted Langevin dynamics at a fixed time u, x ← x + ½h s(x) + √h ξ, towards
+ * the distribution that the potential has there; it leaves that as it is up to an error of order h.
  *
+ * Source: Roberts and Tweedie, "Exponential Convergence of Langevin Distributions and Their
+ * Discrete Approximations", 1996.
+ *
+ * @param velocity ∇Φ, which the score s follows from
+ * @param path gives the coefficients at u
  * @param x [n, …]; stays the caller's
+ * @param options steps, their size, the time and the noise's key
  * @returns [n, …]
+ * @throws {VapoError} for a time outside [0, 1]
+ * @example
+ * ```ts
+ * import { assertAlmostEquals } from "@std/assert";
+ * import { gaussianPath, openDevice, randomKey, refineByLangevin, tf } from "vapo";
+ * await openDevice("cpu");
+ * // At u = 0 the score is the prior's, −x, whatever the velocity: from 5 to draws of N(0, 1).
+ * const key = randomKey(7);
+ * const refined = refineByLangevin(
+ *   (_u, x) => tf.zerosLike(x), gaussianPath(), tf.fill([500, 1], 5), { steps: 80, key, time: 0 },
+ * );
+ * assertAlmostEquals(tf.mean(refined).dataSync()[0], 0, 0.2);
+ * assertAlmostEquals(tf.moments(refined).variance.dataSync()[0], 1, 0.3);
+ * ```
  */
 export function refineByLangevin(
   velocity: VelocityField,

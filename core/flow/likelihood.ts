@@ -13,17 +13,45 @@ import { exactLaplacian, hutchinsonLaplacian, velocityField } from "./velocity.t
 export interface LikelihoodOptions {
   /** The time at which the points are samples; default the path's uMax. */
   readonly time?: number;
+  /** Relative error allowed in a step of the solver. Default 1e-4. */
   readonly rtol?: number;
+  /** Absolute error allowed in a step, in data units and in nats. Default 1e-5. */
   readonly atol?: number;
-  /** Probes of Hutchinson's estimator; without it the Laplacian is exact. */
+  /**
+   * What the probes of {@link hutchinsonLaplacian} are a function of; without it the Laplacian is
+   * exact, which takes samples of the shape [d] and work that grows with d.
+   */
   readonly hutchinson?: RandomKey;
 }
 
 /**
  * The model's log density at given points, by integrating the flow backwards to the prior.
  *
+ * Source: Chen et al., "Neural Ordinary Differential Equations", 2018, equation 8; Grathwohl et
+ * al., "FFJORD", 2019.
+ *
+ * @param potential Φ
+ * @param parameters the potential's
+ * @param path gives the prior's width and uMax
  * @param x [n, …sampleShape]; stays the caller's
+ * @param options the time, tolerances and the way to the Laplacian
  * @returns log ρ in nats: [n]
+ * @throws {VapoError} for a tolerance out of range, or where too many steps would be needed
+ * @throws {NonFiniteError} where the flow stops being finite
+ * @example
+ * ```ts
+ * import { assertAlmostEquals } from "@std/assert";
+ * import { gaussianPath, logDensity, openDevice, type Potential, tf } from "vapo";
+ * await openDevice("cpu");
+ * // Φ = −½|x|² contracts the prior N(0, I) to N(0, e⁻²ᵘ I).
+ * const potential: Potential = {
+ *   sampleShape: [2], timeExplicit: false, initialize: () => ({}),
+ *   apply: (_parameters, x) => tf.mul(tf.sum(tf.square(x), 1), -0.5),
+ * };
+ * const x = tf.zeros([1, 2]);
+ * const [atOrigin] = await logDensity(potential, {}, gaussianPath(), x, { time: 0.5 });
+ * assertAlmostEquals(atOrigin, -Math.log(2 * Math.PI * Math.exp(-1)), 1e-4);
+ * ```
  */
 export async function logDensity(
   potential: Potential,
@@ -60,7 +88,31 @@ export async function logDensity(
   });
 }
 
-/** The negative mean log density of points under the model, in nats: see {@link logDensity}. */
+/**
+ * The negative mean log density of points under the model: see {@link logDensity}.
+ *
+ * @param potential Φ
+ * @param parameters the potential's
+ * @param path gives the prior's width and uMax
+ * @param x [n, …sampleShape]; stays the caller's
+ * @param options the time, tolerances and the way to the Laplacian
+ * @returns nats a sample; divide by d·ln 2 for bits a dimension
+ * @throws {VapoError | NonFiniteError} as {@link logDensity}
+ * @example
+ * ```ts
+ * import { assertAlmostEquals } from "@std/assert";
+ * import { gaussianPath, negativeLogLikelihood, openDevice, type Potential, tf } from "vapo";
+ * await openDevice("cpu");
+ * // Φ = −½|x|² contracts the prior N(0, I) to N(0, e⁻²ᵘ I).
+ * const potential: Potential = {
+ *   sampleShape: [2], timeExplicit: false, initialize: () => ({}),
+ *   apply: (_parameters, x) => tf.mul(tf.sum(tf.square(x), 1), -0.5),
+ * };
+ * const x = tf.tensor2d([[0, 0], [1, 0]]);
+ * const nats = await negativeLogLikelihood(potential, {}, gaussianPath(), x, { time: 0.5 });
+ * assertAlmostEquals(nats, Math.log(2 * Math.PI * Math.exp(-1)) + Math.E / 4, 1e-3);
+ * ```
+ */
 export async function negativeLogLikelihood(
   potential: Potential,
   parameters: TensorRecord,

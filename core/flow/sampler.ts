@@ -23,29 +23,46 @@ import { hessianProduct, velocityField } from "./velocity.ts";
 /** A solver of the flow: an ordinary one or a stochastic one. */
 export type SolverName = OdeMethodName | SdeMethod;
 
-/** All solvers of the flow by name. */
+/**
+ * All solvers of the flow by name, those of ordinary differential equations first.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { odeMethodNames, sdeMethodNames, solverNames } from "vapo";
+ * assertEquals(solverNames, [...odeMethodNames, ...sdeMethodNames]);
+ * ```
+ */
 export const solverNames = [...Object.keys(odeMethods), ...sdeMethodNames] as SolverName[];
 
 /** How samples are drawn. */
 export interface SampleOptions {
+  /** How many samples. */
   readonly n: number;
+  /** What all draws are a function of: an integer in [0, 2⁵³). Draw i is the same whatever n. */
   readonly seed: number;
+  /** Which solver; see {@link odeMethods} and {@link solveSde}. */
   readonly solver: SolverName;
   /** Steps of a fixed-step or stochastic solver. */
   readonly steps: number;
   /** Whether an adaptive solver takes that many equal steps too, instead of choosing. Default no. */
   readonly equalSteps?: boolean;
-  /** Tolerances of an adaptive solver, which takes a whole batch as one system. */
+  /** Relative error that an adaptive solver allows in a step; a whole batch is one system. */
   readonly rtol: number;
+  /** Absolute error that it allows, in data units. */
   readonly atol: number;
   /** The terminal time; null is the path's uMax. Past it only time-implicit potentials go. */
   readonly until: number | null;
+  /** How much noise a stochastic solver adds, κ of {@link solveSde}. Default 0.5. */
+  readonly noise?: number;
   /** Steps of Langevin refinement at the end. Default 0. */
   readonly refineSteps?: number;
   /** Frames of the trajectory, at equal times from 0 to the end; 0 or left out for none. */
   readonly frames?: number;
   /** Samples that are integrated together. Default: as many as fit 2¹⁸ values. */
   readonly batchSize?: number;
+  /** Ends the drawing early; the promise then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
   /** Called after each batch with the number of samples done. */
   readonly onProgress?: (done: number) => void;
   /** The prior draws to start from, [n, …sampleShape] row by row, in place of those of the seed. */
@@ -56,6 +73,7 @@ export interface SampleOptions {
 export interface SampleResult {
   /** [n, …sampleShape], row by row, in data scale. */
   readonly samples: Float32Array;
+  /** [n, …sampleShape]. */
   readonly shape: readonly number[];
   /** Velocity evaluations, of the batch that took most. */
   readonly nfev: number;
@@ -66,21 +84,34 @@ export interface SampleResult {
 }
 
 /**
- * Draws samples from a potential.
+ * Draws samples from a potential: draws of the prior N(0, ω²I), carried along dx/du = ∇Φ(x[, u]) by
+ * a solver.
  *
- * @throws {VapoError} for a terminal time that the potential or the solver cannot reach, and
- * {NonFiniteError} where a solver finds no finite step
+ * Source: arXiv 2407.15238, equation 12.
+ *
+ * @param potential Φ
+ * @param parameters the potential's; they stay the caller's
+ * @param path gives the prior's width, uMax and, to stochastic solvers, the score
+ * @param options how many, how, how far
+ * @throws {VapoError} for a terminal time that the potential or the solver cannot reach, or steps
+ * or tolerances out of range
+ * @throws {NonFiniteError} where a solver finds no finite step
  * @example
  * ```ts
- * import { assertEquals } from "@std/assert";
- * import { drawSamples, gaussianPath, mlpPotential, openDevice, randomKey } from "vapo";
+ * import { assertAlmostEquals, assertEquals } from "@std/assert";
+ * import { drawSamples, gaussianPath, openDevice, type Potential, tf } from "vapo";
  * await openDevice("cpu");
- * const potential = mlpPotential({ dimension: 2, hidden: [8], timeExplicit: false });
- * const parameters = potential.initialize(randomKey(1));
- * const { samples, shape } = await drawSamples(potential, parameters, gaussianPath(), {
- *   n: 5, seed: 0, solver: "heun", steps: 4, rtol: 1e-3, atol: 1e-3, until: null,
+ * // The flow of Φ = −½|x|² is x(u) = e⁻ᵘ x(0).
+ * const potential: Potential = {
+ *   sampleShape: [2], timeExplicit: false, initialize: () => ({}),
+ *   apply: (_parameters, x) => tf.mul(tf.sum(tf.square(x), 1), -0.5),
+ * };
+ * const { samples, shape } = await drawSamples(potential, {}, gaussianPath(), {
+ *   n: 1, seed: 0, solver: "rk45", steps: 100, rtol: 1e-4, atol: 1e-5, until: 0.5,
+ *   prior: Float32Array.of(1, 2),
  * });
- * assertEquals([shape, samples.length], [[5, 2], 10]);
+ * assertEquals(shape, [1, 2]);
+ * assertAlmostEquals(samples[1], 2 * Math.exp(-0.5), 1e-3);
  * ```
  */
 export async function drawSamples(
@@ -191,7 +222,7 @@ async function integrate(
 async function integrateOde(
   { potential, parameters, until, times }: FlowProblem,
   x0: Tensor,
-  { solver, steps, rtol, atol, equalSteps = false }: SampleOptions,
+  { solver, steps, rtol, atol, equalSteps = false, signal }: SampleOptions,
 ) {
   const fixed = equalSteps || !odeMethods[solver as OdeMethodName].adaptive;
   const solution = await solveOde<Tensor>(velocityField(potential, parameters), [0, until], x0, {
@@ -201,6 +232,7 @@ async function integrateOde(
     ...(fixed && { steps }),
     jvp: hessianProduct(potential, parameters),
     saveAt: times,
+    signal,
   });
   const frames: Float32Array[] = [];
   for (const { y } of solution.trajectory) {
@@ -214,7 +246,7 @@ async function integrateOde(
 async function integrateSde(
   { potential, parameters, path, until, times, key }: FlowProblem,
   x0: Tensor,
-  { solver, steps }: SampleOptions,
+  { solver, steps, noise, signal }: SampleOptions,
 ) {
   const wanted = times.map((time) => Math.round((time / until) * steps));
   const frames: Float32Array[] = [];
@@ -222,8 +254,12 @@ async function integrateSde(
   const solution = await solveSde(velocityField(potential, parameters), path, x0, until, {
     method: solver as SdeMethod,
     steps,
+    noise,
     key,
     async onStep(_u, x) {
+      // Whoever aborts needs a turn to do so.
+      if (signal) await new Promise((resolve) => setTimeout(resolve));
+      signal?.throwIfAborted();
       while (frames.length < wanted.length && wanted[frames.length] === step) {
         frames.push(await x.data() as Float32Array);
       }

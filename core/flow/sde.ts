@@ -9,7 +9,17 @@ import { NonFiniteError, VapoError } from "../errors.ts";
 import type { GaussianPath } from "../homotopy/gaussian_path.ts";
 import { scoreFromVelocity, type VelocityField } from "./velocity.ts";
 
-/** The stochastic solvers by name: Maruyama (1955), and Heun's for additive noise. */
+/**
+ * The stochastic solvers by name: Maruyama (1955), and Heun's for additive noise.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { odeMethodNames, sdeMethodNames, solverNames } from "vapo";
+ * const isOrdinary = (name: string) => (odeMethodNames as readonly string[]).includes(name);
+ * assertEquals(solverNames.filter((name) => !isOrdinary(name)), [...sdeMethodNames]);
+ * ```
+ */
 export const sdeMethodNames = ["euler-maruyama", "stochastic-heun"] as const;
 
 /** A stochastic solver. */
@@ -17,24 +27,50 @@ export type SdeMethod = typeof sdeMethodNames[number];
 
 /** What a stochastic integration is told. */
 export interface SdeOptions {
+  /** Which solver: "euler-maruyama" evaluates one velocity a step, "stochastic-heun" two. */
   readonly method: SdeMethod;
   /** Steps of equal length. */
   readonly steps: number;
   /** Where the noise comes from; step i of the integration takes its own stream. */
   readonly key: RandomKey;
-  /** κ ≥ 0, how much noise; 0 is the ordinary differential equation. */
+  /** κ ≥ 0, how much noise; 0 is the ordinary differential equation. Default 0.5. */
   readonly noise?: number;
   /** Called with (u, x) at the start and after each step; x is the solver's and must not be kept. */
   readonly onStep?: (u: number, x: Tensor) => void | Promise<void>;
 }
 
 /**
- * Integrates the stochastic flow from u = 0 to `until`.
+ * Integrates the stochastic flow dx = (∇Φ + ½g²s) du + g dW, g² = 2κβ|β̇|, from u = 0 to `until`;
+ * its marginals are those of the ordinary flow.
  *
+ * Source: Song et al., "Score-Based Generative Modeling through Stochastic Differential Equations",
+ * 2021, run forward, with the score s from Φ.
+ *
+ * @param velocity ∇Φ
+ * @param path gives β and the score
  * @param x0 draws of the prior: [n, …]; stays the caller's
  * @param until at most the path's uMax: beyond it no score is known
+ * @param options solver, steps and noise
  * @returns the samples [n, …] and the number of velocity evaluations
  * @throws {VapoError} for a terminal time beyond uMax or a number of steps that is not positive
+ * @throws {NonFiniteError} where the samples stop being finite
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import {
+ *   fractionWithinModes, gaussianPath, mixtureVelocityTensor, openDevice, randomKey, randomNormal,
+ *   solveSde, type Tensor, type Tensor2D, tf,
+ * } from "vapo";
+ * await openDevice("cpu");
+ * const mixture = { means: [[-3], [3]], std: 0.5 }, path = gaussianPath(), key = randomKey(7);
+ * const velocity = (u: number, x: Tensor) =>
+ *   tf.tidy(() => mixtureVelocityTensor(mixture, x as Tensor2D, path.tensorAt(tf.scalar(u))));
+ * const { y } = await solveSde(velocity, path, randomNormal(key, [200, 1]), path.uMax, {
+ *   method: "stochastic-heun", steps: 50, key,
+ * });
+ * const samples = Float32Array.from(await y.data());
+ * assert(fractionWithinModes(samples, mixture) > 0.95);
+ * ```
  */
 export async function solveSde(
   velocity: VelocityField,

@@ -19,15 +19,22 @@ export type VelocityField = (u: number, x: Tensor) => Tensor;
 /**
  * The velocity ∇Φ of a potential.
  *
+ * Source: arXiv 2407.15238, equation 12.
+ *
+ * @param potential Φ
  * @param parameters the potential's; they must stay alive as long as the field is used
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { mlpPotential, openDevice, randomKey, tf, velocityField } from "vapo";
+ * import { openDevice, type Potential, tf, velocityField } from "vapo";
  * await openDevice("cpu");
- * const potential = mlpPotential({ dimension: 2, hidden: [8], timeExplicit: true });
- * const velocity = velocityField(potential, potential.initialize(randomKey(1)));
- * assertEquals(velocity(0.5, tf.zeros([3, 2])).shape, [3, 2]);
+ * // Φ = −½|x|²
+ * const potential: Potential = {
+ *   sampleShape: [2], timeExplicit: false, initialize: () => ({}),
+ *   apply: (_parameters, x) => tf.mul(tf.sum(tf.square(x), 1), -0.5),
+ * };
+ * const velocity = velocityField(potential, {});
+ * assertEquals([...velocity(0.5, tf.tensor2d([[1, 2]])).dataSync()], [-1, -2]);
  * ```
  */
 export function velocityField(potential: Potential, parameters: TensorRecord): VelocityField {
@@ -41,7 +48,26 @@ export function velocityField(potential: Potential, parameters: TensorRecord): V
 /**
  * The product of the flow's Jacobian with a vector: ∇(∇Φ·w), exact, for implicit solvers.
  *
+ * @param potential Φ
+ * @param parameters the potential's; they must stay alive as long as the product is used
  * @returns (u, x, w) ↦ the Hessian of Φ at x times w, all [n, …]
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { hessianProduct, openDevice, type Potential, tf } from "vapo";
+ * await openDevice("cpu");
+ * // Φ = x²y
+ * const potential: Potential = {
+ *   sampleShape: [2], timeExplicit: false, initialize: () => ({}),
+ *   apply(_parameters, xy) {
+ *     const [x, y] = tf.unstack(xy, 1);
+ *     return tf.mul(tf.square(x), y);
+ *   },
+ * };
+ * const product = hessianProduct(potential, {});
+ * const column = product(0, tf.tensor2d([[1, 2]]), tf.tensor2d([[1, 0]]));
+ * assertEquals([...column.dataSync()], [4, 2]); // (2y, 2x)
+ * ```
  */
 export function hessianProduct(
   potential: Potential,
@@ -55,7 +81,25 @@ export function hessianProduct(
 /**
  * The Laplacian ΔΦ, exactly: the sum of d second derivatives, each a gradient of a gradient.
  *
+ * @param potential Φ, of samples of the shape [d]
+ * @param parameters the potential's; they must stay alive as long as the function is used
  * @returns (u, x [n, d]) ↦ [n]; the work grows with d, so this is for low dimensions
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { exactLaplacian, openDevice, type Potential, tf } from "vapo";
+ * await openDevice("cpu");
+ * // Φ = x²y
+ * const potential: Potential = {
+ *   sampleShape: [2], timeExplicit: false, initialize: () => ({}),
+ *   apply(_parameters, xy) {
+ *     const [x, y] = tf.unstack(xy, 1);
+ *     return tf.mul(tf.square(x), y);
+ *   },
+ * };
+ * const laplacian = exactLaplacian(potential, {});
+ * assertEquals([...laplacian(0, tf.tensor2d([[1, 2], [1, -3]])).dataSync()], [4, -6]); // 2y
+ * ```
  */
 export function exactLaplacian(potential: Potential, parameters: TensorRecord): VelocityField {
   const velocity = velocityField(potential, parameters);
@@ -78,7 +122,28 @@ export function exactLaplacian(potential: Potential, parameters: TensorRecord): 
  * FFJORD (Grathwohl et al., 2019): the same probes at every evaluation, so that a solver sees one
  * smooth function.
  *
+ * @param potential Φ
+ * @param parameters the potential's; they must stay alive as long as the function is used
+ * @param key what the probes are a function of; its tensors must stay alive as well
  * @returns (u, x [n, …]) ↦ [n]
+ * @example
+ * ```ts
+ * import { assertAlmostEquals } from "@std/assert";
+ * import { hutchinsonLaplacian, openDevice, type Potential, randomKey, tf } from "vapo";
+ * await openDevice("cpu");
+ * // Φ = x²y
+ * const potential: Potential = {
+ *   sampleShape: [2], timeExplicit: false, initialize: () => ({}),
+ *   apply(_parameters, xy) {
+ *     const [x, y] = tf.unstack(xy, 1);
+ *     return tf.mul(tf.square(x), y);
+ *   },
+ * };
+ * // zᵀ(∇²Φ)z = 2y + 4x z₁z₂ = 4 ± 4 at (1, 2); the mean over many points is near ΔΦ = 4.
+ * const laplacian = hutchinsonLaplacian(potential, {}, randomKey(7));
+ * const estimates = laplacian(0, tf.tile(tf.tensor2d([[1, 2]]), [2000, 1]));
+ * assertAlmostEquals(tf.mean(estimates).dataSync()[0], 4, 0.3);
+ * ```
  */
 export function hutchinsonLaplacian(
   potential: Potential,
@@ -97,8 +162,25 @@ export function hutchinsonLaplacian(
  * The score ∇ log ρ̄(x; u) that a velocity implies on a Gaussian path:
  * E[ε given x] = (α̇x − α∇Φ)/(α̇β − αβ̇), and the score is −E[ε given x]/β.
  *
+ * Source: x = αx̄ + βε and ∇Φ = E[α̇x̄ + β̇ε given x] solved for the mean of ε; Tweedie's formula.
+ *
  * @param x [n, …]
  * @param velocity ∇Φ at x: [n, …]
+ * @param coefficients those of the path at u; β is above 0
+ * @returns [n, …], exact where ∇Φ is the marginal velocity
+ * @example
+ * ```ts
+ * import { assertAlmostEquals } from "@std/assert";
+ * import {
+ *   gaussianPath, mixtureScore, mixtureVelocity, openDevice, scoreFromVelocity, tf,
+ * } from "vapo";
+ * await openDevice("cpu");
+ * const mixture = { means: [[-3], [3]], std: 0.5 };
+ * const x = Float64Array.of(0.7), coefficients = gaussianPath().at(0.5);
+ * const [v] = mixtureVelocity(mixture, x, coefficients);
+ * const score = scoreFromVelocity(tf.tensor1d([0.7]), tf.tensor1d([v]), coefficients);
+ * assertAlmostEquals(score.dataSync()[0], mixtureScore(mixture, x, coefficients)[0], 1e-4);
+ * ```
  */
 export function scoreFromVelocity(
   x: Tensor,

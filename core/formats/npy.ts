@@ -30,6 +30,9 @@ const preamble = magic.length + 2;
 /**
  * Writes an array as a .npy file that `numpy.load` reads.
  *
+ * Source: NumPy Enhancement Proposal 1, version 1.0 of the format.
+ *
+ * @param array row-major values, as many as its shape says
  * @throws {VapoError} where the values do not fit the shape or the dtype.
  *
  * @example
@@ -72,6 +75,8 @@ export function encodeNpy({ dtype, shape, data }: NpyArray): Uint8Array<ArrayBuf
 
 /**
  * Reads a .npy file of float32, float64 or int32. The values are a copy.
+ *
+ * Source: NumPy Enhancement Proposal 1, version 1.0 of the format.
  *
  * @param bytes the whole file
  * @param source its name, for error messages

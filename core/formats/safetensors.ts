@@ -121,6 +121,8 @@ const maxValues = 4_000_000;
  * Readable by every other implementation. The same arrays give the same bytes in whatever order
  * they are handed in.
  *
+ * Source: https://github.com/huggingface/safetensors, README, "Format".
+ *
  * @param tensors the arrays by name; row-major values, as many as the shape says
  * @param metadata free text entries for `__metadata__`
  * @param options.checksum whether to add the checksum; true
@@ -169,6 +171,7 @@ export function encodeSafetensors(
  * eight digits of the checksum itself taken as zeros, as eight hexadecimal digits.
  *
  * @param bytes a file of {@link encodeSafetensors}
+ * @param source its name, for error messages
  * @throws {FormatError} where the file has no place for a checksum.
  *
  * @example

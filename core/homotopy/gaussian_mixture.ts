@@ -39,6 +39,9 @@ interface MarginalMixture {
 /**
  * log ρ̄(x; u) at n points.
  *
+ * Source: arXiv 2407.15238, equation 9, for a Gaussian mixture in place of the data.
+ *
+ * @param mixture the distribution of the data
  * @param x points: n·d numbers, row by row
  * @param c coefficients of the path at the one time of all points
  * @returns n natural logarithms of densities
@@ -68,6 +71,7 @@ export function mixtureLogDensity(
 /**
  * The score ∇ log ρ̄(x; u) at n points.
  *
+ * @param mixture the distribution of the data
  * @param x points: n·d numbers, row by row
  * @param c coefficients of the path at the one time of all points
  * @returns n·d numbers, row by row
@@ -96,6 +100,7 @@ export function mixtureScore(
  * The marginal velocity v(x, u) = E[α̇ x̄ + β̇ ε given x] = ∇Φ*(x, u) at n points; finite at α = 0,
  * where it is α̇ E[x̄] + (β̇/β) x.
  *
+ * @param mixture the distribution of the data
  * @param x points: n·d numbers, row by row
  * @param c coefficients of the path at the one time of all points
  * @returns n·d numbers, row by row
@@ -122,7 +127,8 @@ export function mixtureVelocity(
 }
 
 /**
- * The exact potential Φ*(x, u) at n points, whose gradient is {@link mixtureVelocity}.
+ * The exact potential Φ*(x, u) at n points, whose gradient is {@link mixtureVelocity}: the solution
+ * of Poisson's equation, arXiv 2407.15238, equation 14.
  *
  * The constant, which may depend on u, is free. It is chosen as
  * (d/2)(α̇β²/α − ββ̇) log(2πs²), which cancels the normalisation of log ρ̄, so that Φ* has a limit
@@ -131,6 +137,7 @@ export function mixtureVelocity(
  *
  *     Φ*(x, u) = ½ ((α̇ατ² + β̇β)/s²)|x|² + α̇β² L/α − ββ̇ L.
  *
+ * @param mixture the distribution of the data
  * @param x points: n·d numbers, row by row
  * @param c coefficients of the path at the one time of all points
  * @returns n numbers
@@ -166,6 +173,7 @@ export function mixturePotential(
 /**
  * {@link mixtureVelocity} on tensors: each point at its own time. Differentiable in x, float32.
  *
+ * @param mixture the distribution of the data
  * @param x points: [n, d]
  * @param c coefficients, each [n] or [n, 1] (or a scalar for one time shared by all)
  * @returns v: [n, d]

@@ -165,6 +165,7 @@ function logUniform({ omega, sigma, delta }: Required<GaussianPathOptions>): Tim
  *
  * Source: arXiv 2407.15238, equations 6, 7 and 19, generalised to any α(b) and b(u).
  *
+ * @param options path, time law and widths
  * @throws {ConfigError} for an option out of range or a name that is not one of the two.
  *
  * @example
@@ -287,6 +288,8 @@ export function conditionalSample<T extends Tensor>(
 /**
  * The velocity of a particle of the conditional path: v = α̇ x̄ + β̇ ε. Its mean given x is the
  * marginal velocity, the gradient of the exact potential.
+ *
+ * Source: the derivative in u of arXiv 2407.15238, equation 19, at fixed x̄ and ε.
  *
  * @param xbar data samples x̄: [n, ...]
  * @param eps draws ε of N(0, I): the shape of xbar

@@ -32,6 +32,7 @@ export interface PathBatch {
 
 /** Which functional is estimated, and how. */
 export interface EnergyLossOptions {
+  /** Of the transport term: the mean of −v·∇Φ ("stein") or of νΦ ("covariance", the paper's). */
   readonly estimator: "stein" | "covariance";
   /** w(u): 1, or β(u), which keeps the covariance estimator bounded as β → 0. */
   readonly timeWeight: "one" | "beta";
@@ -43,6 +44,7 @@ export interface EnergyLossOptions {
 
 /** The loss as the sum of its parts: loss = transport + kinetic + gap. Scalars. */
 export interface EnergyLoss {
+  /** The sum of the three parts, in data units squared. */
   readonly loss: Scalar;
   /** The mean of w ν Φ, or of −w v·∇Φ. */
   readonly transport: Scalar;
@@ -53,8 +55,16 @@ export interface EnergyLoss {
 }
 
 /**
- * The energy loss on one batch.
+ * The energy loss on one batch, an unbiased estimate of
+ * L(Φ) = E_u w(u) { E[ν Φ(x)] + ½ E|∇Φ(x)|² + ½ η E[Φ(x)²] }.
  *
+ * Source: arXiv 2407.15238, equations 16, 18 and 20; the Stein estimator by Stein's identity.
+ *
+ * @param potential Φ
+ * @param parameters the potential's
+ * @param batch data, noise and times, as many of each
+ * @param path gives the positions, and the velocity or the innovation at them
+ * @param options estimator, time weight and spectral gap
  * @returns the loss and its parts, each a mean over the batch (and, with `perDimension`, divided by
  * d); differentiable in the parameters
  * @example
@@ -105,7 +115,35 @@ export function energyLoss(
  * exact marginal velocity v*. Estimated on the batch's positions, the excess is never negative. A
  * time-implicit potential cannot reach zero.
  *
+ * Source: completing the square in arXiv 2407.15238, equation 18, with E[v given x] = v*.
+ *
+ * @param potential Φ, of samples of the shape [d]
+ * @param parameters the potential's
  * @param batch data of shape [n, d], drawn from the mixture
+ * @param path that of the loss
+ * @param mixture the distribution of the data
+ * @param options those of the loss; only the time weight and `perDimension` matter
+ * @returns means over the batch, in the unit of the loss
+ * @throws {ConfigError} for a mixture as in {@link mixtureLogDensity}
+ * @example
+ * ```ts
+ * import { assertAlmostEquals } from "@std/assert";
+ * import { energyExcess, gaussianPath, openDevice, type Potential, tf } from "vapo";
+ * await openDevice("cpu");
+ * // For data N(0, I), −½|x|² is exact at u = 0, where v* = E[x̄] − x.
+ * const potential: Potential = {
+ *   sampleShape: [2], timeExplicit: false, initialize: () => ({}),
+ *   apply: (_parameters, x) => tf.mul(tf.sum(tf.square(x), 1), -0.5),
+ * };
+ * const batch = { data: tf.zeros([4, 2]), noise: tf.ones([4, 2]), time: tf.zeros([4]) };
+ * const path = gaussianPath({ path: "optimal-transport" });
+ * const mixture = { means: [[0, 0]], std: 1 };
+ * const { excess, minimum } = energyExcess(potential, {}, batch, path, mixture, {
+ *   estimator: "stein", timeWeight: "one", spectralGap: 0, perDimension: false,
+ * });
+ * assertAlmostEquals(excess.dataSync()[0], 0, 1e-6);
+ * assertAlmostEquals(minimum.dataSync()[0], -1, 1e-6); // −½|x|² at x = (1, 1)
+ * ```
  */
 export function energyExcess(
   potential: Potential,

@@ -26,9 +26,12 @@ export interface EnergyDistanceOptions {
  * is unbiased, so comparable between sample sizes, and scatters around 0, below it too, for samples
  * of one distribution.
  *
+ * Source: Székely and Rizzo, "Energy statistics: A class of statistics based on distances", 2013.
+ *
  * @param x n·d numbers, row by row
  * @param y m·d numbers, row by row
  * @param dimension d
+ * @param options the estimator
  * @throws {VapoError} where samples are not whole, or too few (one; two for the U-statistic).
  * @throws {NonFiniteError} where a number is not finite.
  * @example

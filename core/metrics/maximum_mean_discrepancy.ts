@@ -15,13 +15,16 @@ export interface MaximumMeanDiscrepancyOptions {
 
 /**
  * The squared maximum mean discrepancy, E k(X, X′) + E k(Y, Y′) − 2 E k(X, Y), by the unbiased
- * estimator (equation 3 of the paper), so it scatters around 0 for samples of one distribution and
+ * estimator, so it scatters around 0 for samples of one distribution and
  * may be negative. k is the mean over the bandwidths h of exp(−|x − y|²/2h²); values lie in
  * about [0, 2], without a unit.
+ *
+ * Source: Gretton et al., "A Kernel Two-Sample Test", 2012, equation 3.
  *
  * @param x n·d numbers, row by row; n ≥ 2
  * @param y m·d numbers, row by row; m ≥ 2
  * @param dimension d
+ * @param options the bandwidths
  * @throws {ConfigError} where a bandwidth is not positive.
  * @throws {VapoError} where samples are not whole, or fewer than two.
  * @throws {NonFiniteError} where a number is not finite.
@@ -63,13 +66,24 @@ export function maximumMeanDiscrepancy(
 const MEDIAN_POINTS = 500;
 
 /**
- * The median heuristic (section 8 of the paper): the median of the distances between different
- * points of both samples together. Of a larger sample, 500 evenly spaced points take part.
+ * The median heuristic: the median of the distances between different points of both samples
+ * together. Of a larger sample, 500 evenly spaced points take part.
+ *
+ * Source: Gretton et al., "A Kernel Two-Sample Test", 2012, section 8.
  *
  * @param x n·d numbers, row by row
  * @param y m·d numbers, row by row
  * @param dimension d
  * @returns a distance, in the unit of the samples
+ * @throws {VapoError} where samples are not whole, or none.
+ * @throws {NonFiniteError} where a number is not finite.
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { medianBandwidth } from "vapo";
+ * // The distances between 0, 1 and 5 are 1, 4 and 5.
+ * assertEquals(medianBandwidth(Float64Array.of(0, 1), Float64Array.of(5), 1), 4);
+ * ```
  */
 export function medianBandwidth(x: Samples, y: Samples, dimension: number): number {
   const points = [...thin(x, dimension), ...thin(y, dimension)];

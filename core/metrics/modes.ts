@@ -31,6 +31,9 @@ function nearestModes(samples: Samples, means: GaussianMixture["means"]) {
  * The fraction of samples within k standard deviations of their nearest mode. A perfect sampler of
  * a well separated mixture in two dimensions reaches 1 − exp(−k²/2), which is 0.989 for k = 3.
  *
+ * Source: Metz et al., "Unrolled Generative Adversarial Networks", 2017; Srivastava et al.,
+ * "VEEGAN", 2017.
+ *
  * @param samples n·d numbers, row by row
  * @param mixture the known mixture, of dimension d
  * @param k how many of the mixture's standard deviations; 3 where left out
@@ -53,6 +56,8 @@ export function fractionWithinModes(samples: Samples, mixture: GaussianMixture, 
 /**
  * The share of samples whose nearest mode is each of the mixture's: numbers that sum to 1, one a
  * mode, in the order of its means. A missing mode has 0.
+ *
+ * Source: Metz et al., "Unrolled Generative Adversarial Networks", 2017.
  *
  * @param samples n·d numbers, row by row
  * @param mixture the known mixture, of dimension d

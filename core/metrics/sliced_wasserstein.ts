@@ -21,9 +21,12 @@ export interface SlicedWassersteinOptions {
  * W₂² between the two samples projected on θ, each exact. Its unit is that of the samples. Between
  * two point masses at distance r it is r/√d; compare values at one dimension only.
  *
+ * Source: Rabin et al., "Wasserstein Barycenter and its Application to Texture Mixing", 2011.
+ *
  * @param x n·d numbers, row by row
  * @param y m·d numbers, row by row; m may differ from n
  * @param dimension d
+ * @param options how many directions, and their seed
  * @throws {ConfigError} where the number of projections is not a positive integer.
  * @throws {VapoError} where samples are not whole, or none.
  * @throws {NonFiniteError} where a number is not finite.

@@ -7,14 +7,20 @@ import type { Optimizer } from "./optimizer.ts";
 
 /** Adam's constants. */
 export interface AdamOptions {
+  /** β₁, the decay of the first moment, in (0, 1). Default 0.9. */
   readonly beta1?: number;
+  /** β₂, the decay of the second moment, in (0, 1). Default 0.999. */
   readonly beta2?: number;
+  /** ε, in the unit of a gradient. Default 1e-8. */
   readonly epsilon?: number;
 }
 
 /**
  * Adam: p ← p − lr · m̂/(√v̂ + ε), with m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ).
  *
+ * Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1.
+ *
+ * @param options its constants (not checked: a configuration's are)
  * @example
  * ```ts
  * import { assertAlmostEquals } from "@std/assert";

@@ -8,18 +8,26 @@ import type { Optimizer } from "./optimizer.ts";
 
 /** LAMB's constants. */
 export interface LambOptions {
+  /** β₁, the decay of the first moment, in [0, 1). Default 0.9. */
   readonly beta1?: number;
+  /** β₂, the decay of the second moment, in [0, 1). Default 0.999. */
   readonly beta2?: number;
+  /** ε, in the unit of a gradient. Default 1e-6. */
   readonly epsilon?: number;
+  /** λ, the weight decay. Default 0. */
   readonly weightDecay?: number;
-  /** The upper clamp of a weight norm. */
+  /** The upper clamp of a weight norm. Default 10. */
   readonly maxWeightNorm?: number;
 }
 
 /**
- * LAMB: r = m/(√v + ε) + λp, p ← p − lr · (|p|/|r|) · r for each tensor, the ratio 1 where either
- * norm is zero.
+ * LAMB: r = m/(√v + ε) + λp, p ← p − lr · (|p|/|r|) · r for each tensor, |p| clamped from above and
+ * the ratio 1 where either norm is zero.
  *
+ * Source: You et al., "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes",
+ * 2020, algorithm 2, without its bias correction, as arXiv 2407.15238 uses it.
+ *
+ * @param options its constants (not checked: a configuration's are)
  * @example
  * ```ts
  * import { assertAlmostEquals } from "@std/assert";

@@ -3,7 +3,21 @@
  */
 import { type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
 
-/** Zero moments for each parameter: `m/NAME` and `v/NAME`. */
+/**
+ * The moments that an optimiser starts from: zeros of each parameter's shape, under `m/NAME`
+ * (first) and `v/NAME` (second).
+ *
+ * @param parameters by name
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { openDevice, tf, zeroMoments } from "vapo";
+ * await openDevice("cpu");
+ * const moments = zeroMoments({ "dense0.bias": tf.ones([2]) });
+ * assertEquals(Object.keys(moments), ["m/dense0.bias", "v/dense0.bias"]);
+ * assertEquals([...moments["v/dense0.bias"].dataSync()], [0, 0]);
+ * ```
+ */
 export function zeroMoments(parameters: TensorRecord): TensorRecord {
   const moments: TensorRecord = {};
   for (const [name, parameter] of Object.entries(parameters)) {

@@ -6,6 +6,7 @@ import { type Scalar, tf } from "../tensor/mod.ts";
 
 /** A learning rate over a run. */
 export interface ScheduleOptions {
+  /** What follows the warm-up. */
   readonly kind: "constant" | "cosine";
   /** The rate after warm-up. */
   readonly learningRate: number;
@@ -18,7 +19,25 @@ export interface ScheduleOptions {
 /**
  * The learning rate at a step.
  *
+ * Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
+ * equation 5, with one period.
+ *
+ * @param options the schedule of the whole run
  * @param step updates done so far, as a float32 scalar
+ * @example
+ * ```ts
+ * import { assertAlmostEquals } from "@std/assert";
+ * import { learningRateAt, openDevice, tf } from "vapo";
+ * await openDevice("cpu");
+ * const rateAt = (step: number) =>
+ *   learningRateAt(
+ *     { kind: "cosine", learningRate: 2, warmupSteps: 10, totalSteps: 110 },
+ *     tf.scalar(step),
+ *   ).dataSync()[0];
+ * assertAlmostEquals(rateAt(4), 1, 1e-6); // half way up
+ * assertAlmostEquals(rateAt(60), 1, 1e-6); // half way down
+ * assertAlmostEquals(rateAt(110), 0, 1e-6);
+ * ```
  */
 export function learningRateAt(options: ScheduleOptions, step: Scalar): Scalar {
   const { kind, learningRate, warmupSteps, totalSteps } = options;

@@ -28,11 +28,15 @@ export interface PlotFrame {
 
 /** What stands around a plot. */
 export interface FrameOptions {
+  /** The part of the plane that is shown, in data units. */
   readonly extent: Extent;
   /** The longer side of the picture in pixels (default 640). */
   readonly size?: number;
+  /** One line above the plot. */
   readonly title?: string;
+  /** What x is. */
   readonly xLabel?: string;
+  /** What y is. */
   readonly yLabel?: string;
 }
 
@@ -52,7 +56,7 @@ export interface FrameReserve {
  *
  * @param options the plot's options, title and labels included: they take room
  * @param reserve more room, in units of a picture of 640 pixels
- * @throws ConfigError if the extent is not four finite ascending numbers, is longer than 20 to 1,
+ * @throws {ConfigError} if the extent is not four finite ascending numbers, is longer than 20 to 1,
  *   or the size is not a whole number from 160 to 4096 or too small for the labels
  */
 export function plotFrame(options: FrameOptions, reserve: FrameReserve = {}): PlotFrame {
@@ -93,7 +97,7 @@ export function plotFrame(options: FrameOptions, reserve: FrameReserve = {}): Pl
   };
 }
 
-/** @throws ConfigError if the extent is not a rectangle of finite, told-apart, ascending numbers */
+/** @throws {ConfigError} if the extent is not a rectangle of finite, distinct, ascending numbers */
 export function checkExtent(extent: Extent): void {
   const [xMin, xMax, yMin, yMax] = extent;
   for (const [low, high] of [[xMin, xMax], [yMin, yMax]]) {

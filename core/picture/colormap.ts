@@ -15,6 +15,7 @@ import type { Rgb } from "./rgb_image.ts";
 
 /** A table of 256 colours, from the smallest number to the largest. */
 export interface Colormap {
+  /** How it is called. */
   readonly name: string;
   /** `[256, 3]`, red, green, blue. */
   readonly table: Uint8Array;
@@ -53,7 +54,22 @@ export const magma: Colormap = {
 /** Blue through light grey to red, equally light on both sides; for what has a middle. */
 export const coolWarm: Colormap = { name: "coolWarm", table: divergingTable() };
 
-/** The colour maps by name, as the command line and a config call them. */
+/**
+ * The colour maps by name, as the command line and a config call them: "magma" for quantities from
+ * nothing to much, "coolWarm" for quantities around a middle.
+ *
+ * Source: magma by Smith and van der Walt (https://github.com/BIDS/colormap); coolWarm after
+ * Moreland, "Diverging Color Maps for Scientific Visualization", 2009.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { colormaps } from "vapo";
+ * const { table } = colormaps.magma; // red, green, blue, from the smallest number to the largest
+ * assertEquals([...table.subarray(0, 3)], [0, 0, 4]);
+ * assertEquals([...table.subarray(-3)], [252, 253, 191]);
+ * ```
+ */
 export const colormaps: Readonly<Record<"magma" | "coolWarm", Colormap>> = { magma, coolWarm };
 
 /**
@@ -108,8 +124,9 @@ export interface ColorScaleOptions {
  * Colours for numbers.
  *
  * @param values any count n
+ * @param options range, scale and colour map
  * @returns `[n, 3]` red, green, blue; NaN and infinities as NON_FINITE_COLOR
- * @throws ConfigError if the range is not two finite ascending numbers, is not positive on a log
+ * @throws {ConfigError} if the range is not two finite ascending numbers, is not positive on a log
  *   scale, or gamma is not positive
  * @example
  * ```ts
@@ -132,7 +149,7 @@ export function mapColors(values: ArrayLike<number>, options: ColorScaleOptions 
  * The function from a number to its place in 0..1 of a colour map, NaN for what is not finite.
  *
  * @param values what the range is taken from where the options give none
- * @throws ConfigError as mapColors
+ * @throws {ConfigError} as mapColors
  */
 export function colorFraction(
   values: ArrayLike<number>,

@@ -41,7 +41,7 @@ const EMBERS = shortened(magma, 0.8);
  * The frame of a density plot, for whoever draws over it or looks a pixel up.
  *
  * @param options those of the plot
- * @throws ConfigError as plotFrame
+ * @throws {ConfigError} as plotFrame
  */
 export function densityPlotFrame(options: DensityPlotOptions): PlotFrame {
   return plotFrame(options, { bottom: strayNote(options) ? 22 : 0 });
@@ -54,7 +54,7 @@ export function densityPlotFrame(options: DensityPlotOptions): PlotFrame {
  *
  * @param options density, points, extent, labels
  * @returns a picture whose longer side is `size` pixels
- * @throws ConfigError if the extent, the size, gamma or the count of values or points is wrong
+ * @throws {ConfigError} if the extent, the size, gamma or the count of values or points is wrong
  * @example
  * ```ts
  * import { encodePng, kernelDensity, scatterOverDensity } from "vapo";

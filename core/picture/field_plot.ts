@@ -55,7 +55,7 @@ const BAR = { gap: 16, width: 14 };
 /**
  * The frame of a field plot, for whoever draws over it or looks a pixel up.
  *
- * @throws ConfigError as plotFrame
+ * @throws {ConfigError} as plotFrame
  */
 export function fieldPlotFrame(options: FieldPlotOptions): PlotFrame {
   const [low, high] = shownRange(options);
@@ -70,7 +70,8 @@ export function fieldPlotFrame(options: FieldPlotOptions): PlotFrame {
  *
  * @param options values at the centres of cells that tile the extent, row 0 = top; labels; arrows
  * @returns a picture whose longer side is `size` pixels; NaN and infinities as NON_FINITE_COLOR
- * @throws ConfigError if the extent, the size, the range or the count of values or arrows is wrong
+ * @throws {ConfigError} if the extent, the size, the range or the count of values or arrows is
+ *   wrong
  * @example
  * ```ts
  * import { fieldOverContours, gradientArrows } from "vapo";
@@ -108,7 +109,15 @@ export function fieldOverContours(options: FieldPlotOptions): RgbImage {
  * @param extent the rectangle that the grid's cells tile
  * @param across how many arrows along the longer side (default 18)
  * @returns `[n, 4]` x, y, ∂/∂x, ∂/∂y; places where the gradient is not finite are left out
- * @throws ConfigError if the field, the extent or the count is wrong
+ * @throws {ConfigError} if the field, the extent or the count is wrong
+ * @example
+ * ```ts
+ * import { gradientArrows } from "vapo";
+ * import { assertEquals } from "@std/assert";
+ * // x at the centres of the cells: its gradient is (1, 0).
+ * const field = { values: Float64Array.of(-1, 1, -1, 1), rows: 2, cols: 2 };
+ * assertEquals([...gradientArrows(field, [-2, 2, -2, 2], 1)], [0, 0, 1, 0]);
+ * ```
  */
 export function gradientArrows(field: GridField, extent: Extent, across = 18): Float64Array {
   checkField(field);

@@ -39,7 +39,7 @@ export interface GridLayout {
  * The layout of a grid: picture i begins at column (i mod columns)·(w·scale + gap) and row
  * ⌊i / columns⌋·(h·scale + gap).
  *
- * @throws ConfigError if a count is not a positive integer or the gap is negative
+ * @throws {ConfigError} if a count is not a positive integer or the gap is negative
  */
 export function gridLayout(options: Omit<ImageGridOptions, "images">): GridLayout {
   const { n, h, w } = options;
@@ -71,7 +71,7 @@ export function gridLayout(options: Omit<ImageGridOptions, "images">): GridLayou
  * sampler is seen at once.
  *
  * @param options pictures, their shape, and the layout
- * @throws ConfigError as gridLayout, if c is neither 1 nor 3, or if there are not n·h·w·c values
+ * @throws {ConfigError} as gridLayout, if c is neither 1 nor 3, or if there are not n·h·w·c values
  * @example
  * ```ts
  * import { imageGrid, pixelAt } from "vapo";

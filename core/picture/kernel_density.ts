@@ -11,7 +11,9 @@ import { checkExtent, type Extent } from "./axes.ts";
 export interface GridField {
   /** `[rows, cols]` row-major at the cells' centres; row 0 = top, the largest y. */
   readonly values: Float64Array;
+  /** Cells from top to bottom. */
   readonly rows: number;
+  /** Cells from left to right. */
   readonly cols: number;
 }
 
@@ -24,15 +26,18 @@ const REACH = 5;
  * The density is that of all finite points given, those outside the extent included: over the
  * extent it integrates to 1 where all of them lie well inside, and to their share otherwise.
  *
+ * Source: Parzen, 1962; on a grid as in Wand, "Fast Computation of Multivariate Kernel Estimators",
+ * 1994.
+ *
  * @param points `[n, 2]` row-major; points with a NaN or an infinity are left out
  * @param extent the rectangle that the grid's cells tile
  * @param rows cells from top to bottom
  * @param cols cells from left to right
  * @param bandwidth standard deviation of the kernel in the data's units
  * @returns `[rows, cols]` density at the cells' centres, row 0 = top; sum × cell area ≤ 1
- * @throws ConfigError if the extent, a count of cells (at most 2048) or the bandwidth (above 0, at
- *   most a quarter of the extent's shorter side) is out of range, or the points are an odd count of
- *   numbers
+ * @throws {ConfigError} if the extent, a count of cells (at most 2048) or the bandwidth (above 0,
+ *   at most a quarter of the extent's shorter side) is out of range, or the points are an odd count
+ *   of numbers
  * @example
  * ```ts
  * import { kernelDensity } from "vapo";
@@ -179,7 +184,7 @@ export function bilinear(field: GridField, across: number, down: number): number
   return upper * (1 - sy) + lower * sy;
 }
 
-/** @throws ConfigError if a field's values are not rows × cols of at least one */
+/** @throws {ConfigError} if a field's values are not rows × cols of at least one */
 export function checkField(field: GridField): void {
   const { rows, cols, values } = field;
   const whole = Number.isInteger(rows) && Number.isInteger(cols) && rows > 0 && cols > 0;

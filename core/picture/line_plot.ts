@@ -15,9 +15,11 @@ import { linearTicks, logTicks, type Ticks } from "./ticks.ts";
 
 /** One line of a plot. */
 export interface LineSeries {
+  /** What is written beside the line. */
   readonly name: string;
   /** As long as y. */
   readonly x: readonly number[];
+  /** At least one; not finite where the line is broken. */
   readonly y: readonly number[];
   /** Broken line (default false), for a reference or a guide. */
   readonly dashed?: boolean;
@@ -25,15 +27,21 @@ export interface LineSeries {
 
 /** What to draw. */
 export interface LinePlotOptions {
+  /** One line above the plot. */
   readonly title: string;
+  /** What x is, with its unit. */
   readonly xLabel: string;
+  /** What y is, with its unit. */
   readonly yLabel: string;
-  /** Logarithmic axis (default false). */
+  /** Logarithmic x axis (default false). */
   readonly xLog?: boolean;
+  /** Logarithmic y axis (default false). */
   readonly yLog?: boolean;
+  /** At least one. */
   readonly series: readonly LineSeries[];
-  /** Size in CSS pixels (default 720 × 440; higher where many series need the room). */
+  /** In CSS pixels (default 720). */
   readonly width?: number;
+  /** In CSS pixels (default 440; higher where many series need the room). */
   readonly height?: number;
 }
 
@@ -78,7 +86,7 @@ interface PlotBox {
  *
  * @param options labels, axes and series
  * @returns well-formed XML with `<svg>` as its root, in CSS pixels
- * @throws ConfigError if there is no series, one has no points or unequal counts of x and y, none
+ * @throws {ConfigError} if there is no series, one has no points or unequal counts of x and y, none
  *   has a point that can be shown, or a size is out of range
  * @example
  * ```ts

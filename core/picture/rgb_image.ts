@@ -10,7 +10,9 @@ export type Rgb = readonly [red: number, green: number, blue: number];
 
 /** A colour picture of 8 bits a channel. */
 export interface RgbImage {
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
   /** Three channels a pixel; absent means 3, so that it can be left out. */
   readonly channels?: 3;
@@ -20,18 +22,21 @@ export interface RgbImage {
 
 /** A grey picture of 8 bits a pixel. */
 export interface GreyImage {
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
+  /** What tells it from a colour picture. */
   readonly channels: 1;
   /** `[height, width]` row-major, row 0 at the top. */
   readonly data: Uint8Array;
 }
 
 /**
- * The bytes of a PNG file with the picture.
+ * The bytes of a PNG file (ISO/IEC 15948) with the picture.
  *
  * @param image colour, or grey where `channels` is 1
- * @throws ConfigError if a side is not a positive integer or the data has another length
+ * @throws {ConfigError} if a side is not a positive integer or the data has another length
  * @example
  * ```ts
  * import { encodePng } from "vapo";
@@ -63,8 +68,15 @@ export function encodePng(image: RgbImage | GreyImage): Uint8Array {
  * One pixel of a picture.
  *
  * @param image the picture
- * @param column counted from the left, from 0
+ * @param column counted from the left, from 0; a place outside is not an error, and no colour
  * @param row counted from the top, from 0
+ * @example
+ * ```ts
+ * import { pixelAt } from "vapo";
+ * import { assertEquals } from "@std/assert";
+ * const image = { width: 2, height: 1, data: Uint8Array.of(0, 0, 0, 255, 128, 0) };
+ * assertEquals(pixelAt(image, 1, 0), [255, 128, 0]);
+ * ```
  */
 export function pixelAt(image: RgbImage, column: number, row: number): Rgb {
   const i = (row * image.width + column) * 3;

@@ -22,7 +22,22 @@ export interface Layers {
   convolution(parameters: TensorRecord, name: string, x: Tensor): Tensor;
 }
 
-/** Gaussian error linear unit, exact: x·½(1 + erf(x/√2)) (Hendrycks and Gimpel, 2016). */
+/**
+ * Gaussian error linear unit, exact: x·½(1 + erf(x/√2)).
+ *
+ * Source: Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
+ *
+ * @param x any shape
+ * @returns the shape of x
+ * @example
+ * ```ts
+ * import { assertAlmostEquals } from "@std/assert";
+ * import { gelu, openDevice, tf } from "vapo";
+ * await openDevice("cpu");
+ * const [value] = gelu(tf.scalar(1)).dataSync();
+ * assertAlmostEquals(value, 0.8413447, 1e-6); // the normal distribution function at 1
+ * ```
+ */
 export function gelu(x: Tensor): Tensor {
   return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
 }

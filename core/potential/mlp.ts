@@ -31,15 +31,17 @@ export interface MlpOptions {
 
 /**
  * An MLP potential. Parameters are `dense0.kernel` [inputs, outputs], `dense0.bias` [outputs], …,
- * or `dense0.v`, `dense0.g`, `dense0.bias` with weight normalisation.
+ * or `dense0.v`, `dense0.g`, `dense0.bias` with weight normalisation. Samples have the shape [d].
  *
+ * @param options widths and inputs (not checked: a configuration's are)
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import { mlpPotential, openDevice, randomKey, tf } from "vapo";
  * await openDevice("cpu");
- * const potential = mlpPotential({ dimension: 2, hidden: [16, 16], timeExplicit: false });
+ * const potential = mlpPotential({ dimension: 2, hidden: [16], timeExplicit: true });
  * const parameters = potential.initialize(randomKey(1));
+ * assertEquals(parameters["dense0.kernel"].shape, [3, 16]); // two coordinates and the time
  * const phi = potential.apply(parameters, tf.zeros([5, 2]), tf.zeros([5]));
  * assertEquals(phi.shape, [5]);
  * ```

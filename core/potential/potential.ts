@@ -11,8 +11,9 @@ import type { RandomKey, Tensor, TensorRecord } from "../tensor/mod.ts";
 export interface Potential {
   /** The shape of one sample: [d], or [height, width, channels]. */
   readonly sampleShape: readonly number[];
+  /** Whether u is read; then Φ is known on [0, uMax] only, and the flow has to end there. */
   readonly timeExplicit: boolean;
-  /** Fresh parameters, a function of the key alone. */
+  /** Fresh parameters, float32, a function of the key alone; they belong to the caller. */
   initialize(key: RandomKey): TensorRecord;
   /**
    * Parameters whose every weight-normalised layer has zero mean and unit variance on this batch
@@ -20,7 +21,7 @@ export interface Potential {
    */
   initializeFromData?(parameters: TensorRecord, x: Tensor, u: Tensor): TensorRecord;
   /**
-   * Values of the potential.
+   * Values of the potential, twice differentiable in x and, mixed, in the parameters.
    *
    * @param x [n, …sampleShape]
    * @param u [n], read by time-explicit potentials only
@@ -29,7 +30,17 @@ export interface Potential {
   apply(parameters: TensorRecord, x: Tensor, u: Tensor): Tensor;
 }
 
-/** The number of values in one sample. */
+/**
+ * The number of values in one sample, d.
+ *
+ * @param potential whatever has the shape of a sample
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { sampleSize } from "vapo";
+ * assertEquals(sampleSize({ sampleShape: [32, 32, 3] }), 3072);
+ * ```
+ */
 export function sampleSize(potential: Pick<Potential, "sampleShape">): number {
   return potential.sampleShape.reduce((product, size) => product * size, 1);
 }

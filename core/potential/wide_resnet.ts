@@ -41,6 +41,10 @@ interface BlockPlan {
  * GELU, sum over height and width, dense to a scalar. Every layer is weight-normalised; parameters
  * are `stem.v` [3, 3, in, out], `stem.g`, `stem.bias`, `level0.block0.conv1.v`, …, `head.v`.
  *
+ * Source: the network of arXiv 2407.15238, after Gao et al., "Learning Energy-Based Models by
+ * Diffusion Recovery Likelihood", 2021.
+ *
+ * @param options the shape of an image and of the network
  * @throws {ConfigError} when an image side cannot be halved at every level
  * @example
  * ```ts

@@ -8,15 +8,28 @@ import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { VapoError } from "../errors.ts";
 import { registerWasmKernels } from "./wasm_kernels.ts";
 
-/** The devices that a user can ask for. */
+/**
+ * The devices that a user can ask for.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { deviceNames } from "vapo";
+ * const isDevice = (name: string) => (deviceNames as readonly string[]).includes(name);
+ * assertEquals(["wasm", "cuda"].map(isDevice), [true, false]);
+ * ```
+ */
 export const deviceNames = ["auto", "wasm", "webgpu", "cpu"] as const;
 /** A device that a user can ask for; `auto` stands for the best one here. */
 export type DeviceName = typeof deviceNames[number];
 
-/** What a WebGPU adapter says of itself. */
+/** What a WebGPU adapter says of itself (`GPUAdapterInfo`); a text may be empty. */
 export interface AdapterDescription {
+  /** Who made it, as in "nvidia". */
   readonly vendor: string;
+  /** Its family, as in "hopper". */
   readonly architecture: string;
+  /** Its name in full. */
   readonly description: string;
   /** A software adapter (Mesa's lavapipe, SwiftShader): correct, and slow. */
   readonly software: boolean;
@@ -24,13 +37,20 @@ export interface AdapterDescription {
 
 /** A device that is open, and why it was taken. */
 export interface DeviceInfo {
+  /** The device itself, never "auto". */
   readonly name: Exclude<DeviceName, "auto">;
+  /** Why this one, as part of a sentence: "asked for", "no WebGPU adapter". */
   readonly reason: string;
+  /** The WebGPU adapter, where one was looked for and found, even if it was not taken. */
   readonly adapter?: AdapterDescription;
 }
 
 /** Where a browser finds the WebAssembly backend's files; under Deno they are found by themselves. */
 export interface DeviceOptions {
+  /**
+   * URL of the directory of `tfjs-backend-wasm*.wasm`, with a slash at its end; the first time that
+   * "wasm" is opened decides.
+   */
   readonly wasmPath?: string;
 }
 
@@ -47,7 +67,19 @@ export async function findAdapter(): Promise<
   return { adapter, description: { vendor, architecture, description, software } };
 }
 
-/** Which device a name stands for on this machine, without opening it. */
+/**
+ * Which device a name stands for on this machine, without opening it.
+ *
+ * @param name which one; `auto` takes WebGPU on an adapter that is hardware, WebAssembly otherwise
+ * @throws {VapoError} for an unknown name, and for "webgpu" where there is no adapter
+ * @example
+ * ```ts
+ * import { assertEquals, assertRejects } from "@std/assert";
+ * import { chooseDevice, type DeviceName, VapoError } from "vapo";
+ * assertEquals(await chooseDevice("wasm"), { name: "wasm", reason: "asked for" });
+ * await assertRejects(() => chooseDevice("cuda" as DeviceName), VapoError, "expected one of");
+ * ```
+ */
 export async function chooseDevice(name: DeviceName): Promise<DeviceInfo> {
   if (!deviceNames.includes(name)) {
     throw new VapoError(
@@ -74,7 +106,9 @@ export async function chooseDevice(name: DeviceName): Promise<DeviceInfo> {
  * Opens a device and makes it the one that every following tensor operation runs on.
  *
  * @param name which one; `auto` takes WebGPU on hardware, WebAssembly otherwise
- * @throws {VapoError} when the device is not there
+ * @param options where a browser finds the WebAssembly files
+ * @returns the device that was opened, and why
+ * @throws {VapoError} for an unknown name, or when the device is not there or does not start
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";

@@ -12,7 +12,20 @@ export type TensorRecord = Record<string, Tensor>;
 /**
  * Values and gradients of a batch of scalar functions: f maps x [n, …] to [n], row by row.
  *
- * @returns value [n] and gradient [n, …], the gradient of each row's value in its own input
+ * @param f differentiable, and each row of its result a function of the same row of x alone
+ * @param x [n, …]
+ * @returns value [n] and gradient [n, …], the gradient of each row's value in its own input; both
+ * belong to the caller (or to the enclosing `tf.tidy`)
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { batchValueAndGradient, openDevice, tf } from "vapo";
+ * await openDevice("cpu");
+ * const x = tf.tensor2d([[1, 2], [3, 4]]);
+ * const { value, gradient } = batchValueAndGradient((x) => tf.sum(tf.square(x), 1), x);
+ * assertEquals([...value.dataSync()], [5, 25]);
+ * assertEquals([...gradient.dataSync()], [2, 4, 6, 8]); // 2x
+ * ```
  */
 export function batchValueAndGradient(
   f: (x: Tensor) => Tensor,
@@ -32,6 +45,21 @@ export function batchValueAndGradient(
  *
  * @param f returns the loss (a scalar) and a record of scalars to report
  * @param parameters the record that `f` closes over; one without influence has a zero gradient
+ * @returns the loss, the report, and gradients of the names and shapes of `parameters`; all belong
+ * to the caller (or to the enclosing `tf.tidy`)
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { lossAndGradients, openDevice, tf } from "vapo";
+ * await openDevice("cpu");
+ * const w = tf.scalar(3), unused = tf.scalar(1);
+ * const { loss, report, gradients } = lossAndGradients(
+ *   () => ({ loss: tf.square(w), report: { double: tf.mul(w, 2) } }),
+ *   { w, unused },
+ * );
+ * const values = [loss, report.double, gradients.w, gradients.unused];
+ * assertEquals(values.map((tensor) => tensor.dataSync()[0]), [9, 6, 6, 0]);
+ * ```
  */
 export function lossAndGradients<A extends TensorRecord>(
   f: () => { loss: Scalar; report: A },

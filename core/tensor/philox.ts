@@ -16,8 +16,8 @@ function multiplyHigh(a: number, b: number): number {
   const low = aLow * bLow;
   const middle = aHigh * bLow + (low >>> 16);
   const cross = aLow * bHigh + (middle & 0xffff);
-  // middle may exceed 32 bits: divide instead of shifting.
-  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(cross / 0x10000)) >>> 0;
+  // Neither sum exceeds (2¹⁶ − 1)² + 2¹⁶ − 1, which is below 2³².
+  return aHigh * bHigh + (middle >>> 16) + (cross >>> 16);
 }
 
 /**
@@ -52,7 +52,9 @@ export function philoxBlock(
 /**
  * One block of Philox 4×32-10.
  *
- * @param counter four unsigned 32-bit words
+ * Source: Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
+ *
+ * @param counter four unsigned 32-bit words (their number is not checked)
  * @param key two unsigned 32-bit words
  * @returns four unsigned 32-bit words
  * @example
@@ -78,6 +80,15 @@ export function wordToUniform(word: number): number {
   return ((word >>> 9) + 0.5) * 2 ** -23;
 }
 
+/** What the draws of {@link fillPhilox} are a function of. */
+export interface PhiloxSource {
+  readonly seed: ArrayLike<number>;
+  readonly step: number;
+  readonly stream: number;
+  /** The index of the first sample that is filled. */
+  readonly firstSample: number;
+}
+
 /**
  * Fills `samples` × `perSample` draws. Sample i takes the blocks with counters
  * (0, i, step, stream), (1, i, step, stream), …, four values a block, so that a draw depends on
@@ -88,9 +99,7 @@ export function fillPhilox(
   out: Int32Array | Float32Array,
   distribution: PhiloxDistribution,
   perSample: number,
-  seed: ArrayLike<number>,
-  step: number,
-  stream: number,
+  { seed, step, stream, firstSample }: PhiloxSource,
 ): void {
   const block = new Uint32Array(4), values = new Float64Array(4);
   const samples = perSample === 0 ? 0 : out.length / perSample;
@@ -98,7 +107,7 @@ export function fillPhilox(
     for (let offset = 0; offset < perSample; offset += 4) {
       philoxBlock(
         offset >>> 2,
-        sample,
+        (firstSample + sample) >>> 0,
         step >>> 0,
         stream >>> 0,
         seed[0] >>> 0,

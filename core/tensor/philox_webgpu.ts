@@ -48,7 +48,7 @@ export function philoxProgram(shape: number[], distribution: PhiloxDistribution)
   const x = Math.min(groups, 65535);
   return {
     variableNames: ["seed", "step"],
-    uniforms: "perSample : i32, stream : i32,",
+    uniforms: "perSample : i32, stream : i32, firstSample : i32,",
     outputShape: shape,
     workgroupSize: [WORKGROUP, 1, 1] as [number, number, number],
     dispatchLayout: { x: shape.map((_, axis) => axis) },
@@ -63,7 +63,8 @@ export function philoxProgram(shape: number[], distribution: PhiloxDistribution)
           let offset = u32(index - sample * uniforms.perSample);
           let key = vec2<u32>(bitcast<u32>(i32(seed[0])), bitcast<u32>(i32(seed[1])));
           let counter = vec4<u32>(
-            offset >> 2u, u32(sample), bitcast<u32>(i32(step[0])), bitcast<u32>(uniforms.stream));
+            offset >> 2u, bitcast<u32>(uniforms.firstSample + sample),
+            bitcast<u32>(i32(step[0])), bitcast<u32>(uniforms.stream));
           let words = philox(counter, key);
           let lane = offset & 3u;
           ${STORE[distribution]}

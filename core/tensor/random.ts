@@ -5,6 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import type { KernelConfig, KernelFunc, Tensor, TensorInfo } from "@tensorflow/tfjs";
+import { VapoError } from "../errors.ts";
 import { fillPhilox, type PhiloxDistribution } from "./philox.ts";
 import { philoxProgram } from "./philox_webgpu.ts";
 
@@ -13,9 +14,14 @@ import { philoxProgram } from "./philox_webgpu.ts";
  * a 32-bit number that keeps independent draws of one step apart.
  */
 export interface RandomKey {
+  /** The two 32-bit words of the run's seed: int32 [2]. */
   readonly seed: Tensor;
+  /** The counter of the run: an int32 scalar. */
   readonly step: Tensor;
+  /** An unsigned 32-bit integer; {@link fork} makes new ones. */
   readonly stream: number;
+  /** The index of the first sample of a draw: a part of a larger draw starts past 0, the default. */
+  readonly firstSample?: number;
 }
 
 /**
@@ -44,7 +50,20 @@ export function randomKey(seed: number, step: number | Tensor = 0): RandomKey {
 
 /**
  * An independent stream of the same seed and step, named by a label: FNV-1a (Fowler, Noll, Vo) of
- * the label, started from the parent's stream.
+ * the label, started from the parent's stream. It shares its parent's tensors and first sample.
+ *
+ * @param key the parent
+ * @param label what the draw is for: a label gives the same stream every time
+ * @example
+ * ```ts
+ * import { assertEquals, assertNotEquals } from "@std/assert";
+ * import { fork, openDevice, randomKey, randomUniform } from "vapo";
+ * await openDevice("cpu");
+ * const key = randomKey(7);
+ * const draw = (label: string) => randomUniform(fork(key, label), [3]).dataSync();
+ * assertEquals(draw("noise"), draw("noise"));
+ * assertNotEquals(draw("noise"), draw("time"));
+ * ```
  */
 export function fork(key: RandomKey, label: string): RandomKey {
   let hash = (0x811c9dc5 ^ key.stream) >>> 0;
@@ -55,34 +74,93 @@ export function fork(key: RandomKey, label: string): RandomKey {
 }
 
 /**
- * Uniform draws.
+ * Uniform draws, each from the upper 23 bits of a word of {@link randomBits}.
  *
  * @param key what the draw is a function of
  * @param shape the first axis counts samples: row i is the same whatever the number of rows
- * @returns float32 of the given shape, in the open interval (0, 1)
+ * @returns float32 of the given shape, in the open interval (0, 1): odd multiples of 2⁻²⁴
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { openDevice, randomKey, randomUniform } from "vapo";
+ * await openDevice("cpu");
+ * const four = randomUniform(randomKey(7), [4, 3]).dataSync();
+ * const two = randomUniform(randomKey(7), [2, 3]).dataSync();
+ * assertEquals(two, four.slice(0, 6));
+ * ```
  */
 export function randomUniform(key: RandomKey, shape: number[]): Tensor {
   return draw(key, shape, "uniform");
 }
 
 /**
- * Standard normal draws (Box and Muller).
+ * Standard normal draws.
+ *
+ * Source: Box and Muller, "A Note on the Generation of Random Normal Deviates", 1958.
  *
  * @param key what the draw is a function of
  * @param shape the first axis counts samples: row i is the same whatever the number of rows
- * @returns float32 of the given shape
+ * @returns float32 of the given shape, within ±5.8, the end of Box and Muller's radius
+ * @example
+ * ```ts
+ * import { assertAlmostEquals } from "@std/assert";
+ * import { openDevice, randomKey, randomNormal, tf } from "vapo";
+ * await openDevice("cpu");
+ * const { mean, variance } = tf.moments(randomNormal(randomKey(7), [10_000]));
+ * assertAlmostEquals(mean.dataSync()[0], 0, 0.05);
+ * assertAlmostEquals(variance.dataSync()[0], 1, 0.05);
+ * ```
  */
 export function randomNormal(key: RandomKey, shape: number[]): Tensor {
   return draw(key, shape, "normal");
 }
 
-/** Raw 32-bit words as int32 of the given shape: the same integers on every device. */
+/**
+ * Raw 32-bit words of {@link philox4x32}: the same integers on every device.
+ *
+ * @param key what the draw is a function of
+ * @param shape the first axis counts samples: row i is the same whatever the number of rows
+ * @returns int32 of the given shape: sample i takes the words of the Philox blocks with counters
+ * (0, i, step, stream), (1, i, step, stream), …
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { openDevice, philox4x32, randomBits, randomKey } from "vapo";
+ * await openDevice("cpu");
+ * const words = randomBits(randomKey(0), [1, 4]).dataSync();
+ * const block = philox4x32(new Uint32Array(4), new Uint32Array(2));
+ * assertEquals([...words], [...Int32Array.from(block)]);
+ * ```
+ */
 export function randomBits(key: RandomKey, shape: number[]): Tensor {
   return draw(key, shape, "bits");
 }
 
-/** Uniform integers 0 … count − 1 as int32 of the given shape; `count` below 2²³. */
+/**
+ * Uniform integers.
+ *
+ * @param key what the draw is a function of
+ * @param shape the first axis counts samples: row i is the same whatever the number of rows
+ * @param count how many integers there are to draw from, at most 2²³; each is as likely as the
+ * others up to count·2⁻²³ of its probability
+ * @returns int32 of the given shape, in 0 … count − 1
+ * @throws {VapoError} for a count that cannot be drawn from
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { openDevice, randomIndices, randomKey } from "vapo";
+ * await openDevice("cpu");
+ * const dice = randomIndices(randomKey(7), [100], 6).dataSync();
+ * assertEquals([...new Set(dice)].sort(), [0, 1, 2, 3, 4, 5]);
+ * ```
+ */
 export function randomIndices(key: RandomKey, shape: number[], count: number): Tensor {
+  if (!(Number.isInteger(count) && count >= 1 && count <= 2 ** 23)) {
+    throw new VapoError(
+      `cannot draw indices of ${count} things: expected a whole number from 1 to 2^23; ` +
+        "draw from parts of a larger set in turn",
+    );
+  }
   return tf.tidy(() =>
     tf.minimum(
       tf.cast(tf.floor(tf.mul(randomUniform(key, shape), count)), "int32"),
@@ -95,10 +173,12 @@ interface PhiloxAttributes {
   shape: number[];
   distribution: PhiloxDistribution;
   stream: number;
+  firstSample: number;
 }
 
 function draw(key: RandomKey, shape: number[], distribution: PhiloxDistribution): Tensor {
-  const attributes: PhiloxAttributes = { shape, distribution, stream: key.stream };
+  const { stream, firstSample = 0 } = key;
+  const attributes: PhiloxAttributes = { shape, distribution, stream, firstSample };
   return tf.engine().runKernel(
     "Philox",
     { seed: key.seed, step: key.step },
@@ -123,13 +203,13 @@ const philoxOnHost = (
     backend: HostBackend;
   },
 ): TensorInfo => {
-  const { shape, distribution, stream } = attrs;
+  const { shape, distribution, stream, firstSample } = attrs;
   const size = tf.util.sizeFromShape(shape);
   const dtype = distribution === "bits" ? "int32" : "float32";
   const values = dtype === "int32" ? new Int32Array(size) : new Float32Array(size);
   const seed = backend.readSync(inputs.seed.dataId);
   const step = backend.readSync(inputs.step.dataId)[0];
-  fillPhilox(values, distribution, valuesPerSample(shape), seed, step, stream);
+  fillPhilox(values, distribution, valuesPerSample(shape), { seed, step, stream, firstSample });
   return { dataId: backend.write(values, shape, dtype), shape, dtype };
 };
 
@@ -149,13 +229,16 @@ const philoxOnWebGpu = (
     backend: WebGpuBackend;
   },
 ): TensorInfo => {
-  const { shape, distribution, stream } = attrs;
+  const { shape, distribution, stream, firstSample } = attrs;
   const program = philoxProgram(shape, distribution);
   return backend.runWebGPUProgram(
     program,
     [inputs.seed, inputs.step],
     distribution === "bits" ? "int32" : "float32",
-    [{ type: "int32", data: [valuesPerSample(shape)] }, { type: "int32", data: [stream | 0] }],
+    [valuesPerSample(shape), stream | 0, firstSample | 0].map((value) => ({
+      type: "int32",
+      data: [value],
+    })),
   );
 };
 

@@ -25,14 +25,49 @@ export function checkpointPath(step: number): string {
   return `${DIRECTORY}/step-${String(step).padStart(8, "0")}`;
 }
 
-/** The steps that a run has checkpoints of, oldest first. */
+/**
+ * The steps that a run has checkpoints of, oldest first.
+ *
+ * @param storage the run's directory
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { checkpointSteps, memoryStorage } from "vapo";
+ * const storage = memoryStorage();
+ * for (const name of ["step-00001000", "step-00000500", "unrelated"]) {
+ *   await storage.write(`checkpoints/${name}/state.json`, new Uint8Array());
+ * }
+ * assertEquals(await checkpointSteps(storage), [500, 1000]);
+ * ```
+ */
 export async function checkpointSteps(storage: RunStorage): Promise<number[]> {
   const names = await storage.list(DIRECTORY);
   const steps = names.map((name) => /^step-(\d{8,})$/.exec(name)?.[1]);
   return steps.filter((step) => step !== undefined).map(Number).sort((a, b) => a - b);
 }
 
-/** Writes the state's checkpoint, then removes all but the newest `keep`. */
+/**
+ * Writes the state's checkpoint, then removes all but the newest `keep`.
+ *
+ * @param storage the run's directory
+ * @param state stays the caller's
+ * @param step steps done
+ * @param keep how many checkpoints stay, at least 1
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import {
+ *   assignConfig, checkpointSteps, initialState, memoryStorage, openDataSource, openDevice,
+ *   presetConfig, saveCheckpoint, trainingProblem,
+ * } from "vapo";
+ * await openDevice("cpu");
+ * const config = assignConfig(presetConfig("rings"), ["potential.hidden=[8]"]);
+ * const problem = trainingProblem(config, await openDataSource("rings"));
+ * const state = initialState(problem), storage = memoryStorage();
+ * for (const step of [100, 200, 300]) await saveCheckpoint(storage, state, step, 2);
+ * assertEquals(await checkpointSteps(storage), [200, 300]);
+ * ```
+ */
 export async function saveCheckpoint(
   storage: RunStorage,
   state: TrainingState,
@@ -60,11 +95,33 @@ async function toTensorData(tensor: Tensor): Promise<SafetensorsTensor> {
 }
 
 /**
- * Reads a checkpoint and holds it against the state that the run's configuration makes.
+ * Reads a checkpoint and holds it against the state that the run's configuration makes. Nothing in
+ * the storage is changed.
  *
- * @param expected the names and shapes that the run's state has
- * @throws {VapoError} when there is no such checkpoint, {FormatError} when it is damaged or belongs
- * to another configuration; nothing on disk is changed
+ * @param storage the run's directory
+ * @param step one of {@link checkpointSteps}
+ * @param expected the names and shapes that the run's state has, as {@link initialState} makes it;
+ * stays the caller's
+ * @returns the state, which belongs to the caller: see {@link disposeState}
+ * @throws {VapoError} when there is no such checkpoint
+ * @throws {FormatError} when it is damaged or belongs to another configuration
+ * @example
+ * ```ts
+ * import { assertEquals, assertRejects } from "@std/assert";
+ * import {
+ *   assignConfig, initialState, loadCheckpoint, memoryStorage, openDataSource, openDevice,
+ *   presetConfig, saveCheckpoint, trainingProblem, VapoError,
+ * } from "vapo";
+ * await openDevice("cpu");
+ * const config = assignConfig(presetConfig("rings"), ["potential.hidden=[8]"]);
+ * const problem = trainingProblem(config, await openDataSource("rings"));
+ * const state = initialState(problem), storage = memoryStorage();
+ * await saveCheckpoint(storage, state, 0, 1);
+ * const loaded = await loadCheckpoint(storage, 0, state);
+ * const kernels = [state, loaded].map(({ parameters }) => parameters["dense0.kernel"].dataSync());
+ * assertEquals(kernels[0], kernels[1]);
+ * await assertRejects(() => loadCheckpoint(storage, 7, state), VapoError, "expected one of 0");
+ * ```
  */
 export async function loadCheckpoint(
   storage: RunStorage,

@@ -17,22 +17,29 @@ const mlpSchema = z.strictObject({
   kind: z.literal("mlp"),
   /** Widths of the hidden layers. */
   hidden: z.array(z.int().min(1).max(8192)).min(1).max(32),
+  /** Whether u is an input. */
   timeExplicit: z.boolean(),
+  /** Octaves of u that are inputs beside u itself. */
   timeFeatures: z.int().min(0).max(64),
   weightNormalization: z.boolean(),
 });
 
 const wideResnetSchema = z.strictObject({
   kind: z.literal("wide-resnet"),
+  /** Channels after the stem. */
   channels: z.int().min(1).max(4096),
+  /** Channels of each level, as multiples of `channels`. */
   multipliers: z.array(z.int().min(1).max(64)).min(1).max(8),
+  /** Residual blocks a level. */
   blocksPerLevel: z.int().min(1).max(64),
+  /** Whether u is an input. */
   timeExplicit: z.boolean(),
 });
 
 const configSchema = z.strictObject({
   /** The preset that the configuration started from. */
   preset: z.string(),
+  /** What every random draw of the run is a function of. */
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
   device: z.enum(deviceNames),
   data: z.strictObject({
@@ -40,6 +47,7 @@ const configSchema = z.strictObject({
     /** A directory with the data set's files; null takes them from where the program finds them. */
     directory: z.string().nullable(),
   }),
+  /** See {@link GaussianPathOptions}; omega, sigma and betaMin in data units. */
   path: z.strictObject({
     path: z.enum(["log-homotopy", "optimal-transport"]),
     timeLaw: z.enum(["linear-std", "log-uniform"]),
@@ -49,6 +57,7 @@ const configSchema = z.strictObject({
     betaMin: positive,
   }),
   potential: z.discriminatedUnion("kind", [mlpSchema, wideResnetSchema]),
+  /** See {@link EnergyLossOptions}. */
   loss: z.strictObject({
     estimator: z.enum(["stein", "covariance"]),
     timeWeight: z.enum(["one", "beta"]),
@@ -59,6 +68,7 @@ const configSchema = z.strictObject({
   }),
   optimizer: z.strictObject({
     kind: z.enum(["adam", "lamb"]),
+    /** The rate after warm-up. */
     learningRate: positive,
     beta1: fraction.lt(1),
     beta2: fraction.lt(1),
@@ -66,6 +76,7 @@ const configSchema = z.strictObject({
     /** LAMB's λ; Adam takes none. */
     weightDecay: z.number().min(0),
     schedule: z.enum(["constant", "cosine"]),
+    /** Steps of linear warm-up. */
     warmupSteps: z.int().min(0),
     /** The largest global norm of the gradient; null does not clip. */
     clipNorm: positive.nullable(),
@@ -73,15 +84,22 @@ const configSchema = z.strictObject({
     averageDecay: fraction.lt(1),
   }),
   training: z.strictObject({
+    /** Steps of the whole run. */
     steps: count,
+    /** Samples a step. */
     batchSize: count.max(2 ** 20),
+    /** Steps between two lines of metrics. */
     logEvery: count,
+    /** Steps between two checkpoints. */
     checkpointEvery: count,
     /** How many of the newest checkpoints are kept. */
     keepCheckpoints: count,
+    /** Steps between two pictures of samples. */
     sampleEvery: count,
   }),
+  /** See {@link SampleOptions}. */
   sampling: z.strictObject({
+    /** How many samples. */
     n: count,
     solver: z.enum(solverNames),
     /** Steps of a fixed-step solver. */
@@ -93,7 +111,10 @@ const configSchema = z.strictObject({
   }),
 });
 
-/** A complete configuration of a run. */
+/**
+ * A complete configuration of a run: every key is there, checked by {@link parseConfig}. A run's
+ * results are a function of it.
+ */
 export type RunConfig = z.infer<typeof configSchema>;
 
 /** Some of a configuration, to be laid over a preset. */
@@ -197,6 +218,9 @@ function alternatives(schema: unknown): unknown[] {
  * Lays `key=value` assignments over a configuration: keys with dots, values as JSON or, where they
  * are not JSON, as plain text.
  *
+ * @param config stays as it is
+ * @param assignments as in "training.steps=500"; later ones win
+ * @returns a new configuration, checked
  * @throws {ConfigError} for an assignment without `=`, an unknown key or an ill-typed value
  * @example
  * ```ts
@@ -258,8 +282,19 @@ function setKey(config: Record<string, unknown>, path: string[], value: unknown)
  * A configuration with some of its keys replaced: sections are merged key by key; a potential of
  * another kind replaces the section whole.
  *
+ * @param base stays as it is
  * @param overlay parsed JSON of a user's file
+ * @param source where it came from, for messages
+ * @returns a new configuration, checked
  * @throws {ConfigError} when the result is not a configuration
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { overlayConfig, presetConfig } from "vapo";
+ * const overlay = JSON.parse('{"training": {"steps": 500}}');
+ * const { training } = overlayConfig(presetConfig("rings"), overlay, "mine.json");
+ * assertEquals([training.steps, training.batchSize], [500, 512]);
+ * ```
  */
 export function overlayConfig(base: RunConfig, overlay: unknown, source: string): RunConfig {
   if (typeof overlay !== "object" || overlay === null || Array.isArray(overlay)) {

@@ -10,7 +10,16 @@ import { loadMnist, mnistSizes } from "../data/mnist.ts";
 
 const imageNames = ["mnist16", "mnist"] as const;
 
-/** Everything that can be trained on. */
+/**
+ * Everything that can be trained on: the toy distributions, then the image sets.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { dataNames, toyNames } from "vapo";
+ * assertEquals(dataNames.slice(toyNames.length), ["mnist16", "mnist"]);
+ * ```
+ */
 export const dataNames = [...toyNames, ...imageNames] as const;
 
 /** The name of a data set. */
@@ -21,6 +30,7 @@ export type ReadDataFile = (name: string) => Promise<Uint8Array>;
 
 /** What the samples of a data set are like: all that drawing samples needs to know of it. */
 export interface SampleSpace {
+  /** The data set's. */
   readonly name: DataName;
   /** [d], or [height, width, channels]. */
   readonly sampleShape: readonly number[];
@@ -46,7 +56,24 @@ export function sampleSpace(name: DataName): SampleSpace {
   return { name, sampleShape: [side, side, 1] };
 }
 
-/** Opens a data set by its name. Image sets are read through `readFile` and kept on the device. */
+/**
+ * Opens a data set by its name. Image sets are read through `readFile` and kept on the device.
+ *
+ * @param name which one
+ * @param readFile reads a file of an image set by its name; toy distributions need none
+ * @returns the source; its `dispose` frees what lies on the device
+ * @throws {VapoError} for an image set without `readFile`; whatever `readFile` throws
+ * @throws {FormatError} where a file is damaged or not the data set's
+ * @example
+ * ```ts
+ * import { assertEquals, assertRejects } from "@std/assert";
+ * import { openDataSource, openDevice, randomKey, VapoError } from "vapo";
+ * await openDevice("cpu");
+ * const rings = await openDataSource("rings");
+ * assertEquals(rings.draw(5, randomKey(7)).shape, [5, ...rings.sampleShape]);
+ * await assertRejects(() => openDataSource("mnist"), VapoError, "train-images-idx3-ubyte");
+ * ```
+ */
 export async function openDataSource(
   name: DataName,
   readFile: ReadDataFile = noFiles,

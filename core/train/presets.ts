@@ -5,7 +5,16 @@ import { closestString } from "@std/text";
 import { ConfigError } from "../errors.ts";
 import { overlayConfig, type RunConfig } from "./config.ts";
 
-/** What each preset is for, in a line. */
+/**
+ * What each preset is for, in a line.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { presetDescriptions } from "vapo";
+ * assertEquals(presetDescriptions.rings, "four concentric circles");
+ * ```
+ */
 export const presetDescriptions = {
   "8gaussians": "a ring of eight Gaussians",
   "25gaussians": "a five-by-five grid of Gaussians",
@@ -21,7 +30,17 @@ export const presetDescriptions = {
 /** The name of a preset. */
 export type PresetName = keyof typeof presetDescriptions;
 
-/** All presets, in the order in which they are listed. */
+/**
+ * All presets, in the order in which they are listed.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { presetConfig, presetNames } from "vapo";
+ * const images = presetNames.filter((name) => presetConfig(name).potential.kind === "wide-resnet");
+ * assertEquals(images, ["mnist16", "mnist"]);
+ * ```
+ */
 export const presetNames = Object.keys(presetDescriptions) as PresetName[];
 
 /** Points in the plane: one set of choices for all, found by sweeps on these distributions. */
@@ -127,6 +146,8 @@ const differences: Record<PresetName, { base: RunConfig; overlay: Record<string,
 /**
  * The configuration of a preset.
  *
+ * @param name one of {@link presetNames}
+ * @returns a copy of the caller's own
  * @throws {ConfigError} for an unknown name, with the nearest known one
  * @example
  * ```ts

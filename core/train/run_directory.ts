@@ -13,10 +13,27 @@ const METRICS = "metrics.jsonl";
 
 const encoder = new TextEncoder(), decoder = new TextDecoder();
 
-/** One line of `metrics.jsonl`. */
+/**
+ * One line of `metrics.jsonl`: the steps done, and numbers by name, those of {@link StepMetrics} and,
+ * for data that is a Gaussian mixture, of {@link energyExcess}.
+ */
 export type MetricsLine = { step: number } & Record<string, number>;
 
-/** Writes a new run's configuration: the first thing in a run's directory. */
+/**
+ * Writes a new run's configuration, `config.json`: the first thing in a run's directory.
+ *
+ * @param storage the run's directory
+ * @param config the whole of it
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { memoryStorage, presetConfig, writeConfig } from "vapo";
+ * const storage = memoryStorage();
+ * await writeConfig(storage, presetConfig("rings"));
+ * const text = new TextDecoder().decode(await storage.read("config.json") ?? undefined);
+ * assertEquals(JSON.parse(text), presetConfig("rings"));
+ * ```
+ */
 export async function writeConfig(storage: RunStorage, config: RunConfig): Promise<void> {
   await storage.write(CONFIG, encoder.encode(JSON.stringify(config, null, 2) + "\n"));
 }
@@ -24,7 +41,18 @@ export async function writeConfig(storage: RunStorage, config: RunConfig): Promi
 /**
  * The configuration of an existing run.
  *
- * @throws {VapoError} when the directory is not a run's, {ConfigError} when its file is damaged
+ * @param storage the run's directory
+ * @throws {VapoError} when the directory is not a run's, or its `config.json` is not JSON
+ * @throws {ConfigError} when its `config.json` is not a configuration
+ * @example
+ * ```ts
+ * import { assertEquals, assertRejects } from "@std/assert";
+ * import { memoryStorage, presetConfig, readConfig, VapoError, writeConfig } from "vapo";
+ * const storage = memoryStorage("runs/rings");
+ * await assertRejects(() => readConfig(storage), VapoError, "runs/rings is not a run");
+ * await writeConfig(storage, presetConfig("rings"));
+ * assertEquals(await readConfig(storage), presetConfig("rings"));
+ * ```
  */
 export async function readConfig(storage: RunStorage): Promise<RunConfig> {
   const bytes = await storage.read(CONFIG);
@@ -52,7 +80,22 @@ export async function appendMetrics(storage: RunStorage, line: MetricsLine): Pro
   await storage.append(METRICS, encoder.encode(JSON.stringify(line) + "\n"));
 }
 
-/** The metrics of a run; a last line that was cut off is left out. */
+/**
+ * The metrics of a run, oldest first; a last line that was cut off is left out, and a run without
+ * metrics has none.
+ *
+ * @param storage the run's directory
+ * @throws {VapoError} when a line is not JSON
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { memoryStorage, readMetrics } from "vapo";
+ * const storage = memoryStorage();
+ * const lines = '{"step":50,"loss":-1.5}\n{"step":100,"lo'; // the power failed here
+ * await storage.write("metrics.jsonl", new TextEncoder().encode(lines));
+ * assertEquals(await readMetrics(storage), [{ step: 50, loss: -1.5 }]);
+ * ```
+ */
 export async function readMetrics(storage: RunStorage): Promise<MetricsLine[]> {
   const bytes = await storage.read(METRICS);
   if (!bytes) return [];

@@ -21,7 +21,21 @@ export interface RunStorage {
   remove(path: string): Promise<void>;
 }
 
-/** A storage in memory, for tests and for browsers that keep nothing. */
+/**
+ * A storage in memory, for tests and for browsers that keep nothing.
+ *
+ * @param location how it is called in messages
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { memoryStorage } from "vapo";
+ * const storage = memoryStorage();
+ * await storage.append("samples/list", Uint8Array.of(1));
+ * await storage.append("samples/list", Uint8Array.of(2, 3));
+ * assertEquals(await storage.read("samples/list"), Uint8Array.of(1, 2, 3));
+ * assertEquals(await storage.list("samples"), ["list"]);
+ * ```
+ */
 export function memoryStorage(location = "memory"): RunStorage {
   const files = new Map<string, Uint8Array>();
   const inside = (directory: string) =>

@@ -26,12 +26,31 @@ export async function drawPicture(
   { config, data, path, potential }: TrainingProblem,
   parameters: TensorRecord,
   seed: number,
+  signal?: AbortSignal,
 ): Promise<RgbImage> {
-  const { samples } = await drawSamples(potential, parameters, path, { ...config.sampling, seed });
+  const options = { ...config.sampling, seed, signal };
+  const { samples } = await drawSamples(potential, parameters, path, options);
   return await samplePicture(data, samples);
 }
 
-/** The picture of samples [n, …sampleShape] of a data set. */
+/**
+ * The picture of samples of a data set: for points in the plane a scatter over the data's density on
+ * [−5, 5]², for images a grid, −1 black and 1 white.
+ *
+ * @param data what the samples are like
+ * @param samples [n, …sampleShape], row by row, at least one
+ * @throws {ConfigError} where the values are not whole samples
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { pixelAt, samplePicture } from "vapo";
+ * // Two images of one pixel, side by side.
+ * const data = { name: "mnist16", sampleShape: [1, 1, 1] } as const;
+ * const picture = await samplePicture(data, Float32Array.of(-1, 1));
+ * assertEquals(pixelAt(picture, 0, 0), [0, 0, 0]);
+ * assertEquals(pixelAt(picture, picture.width - 1, 0), [255, 255, 255]);
+ * ```
+ */
 export async function samplePicture(data: SampleSpace, samples: Float32Array): Promise<RgbImage> {
   if (data.distribution) {
     const density = await dataDensity(data.distribution);

@@ -6,12 +6,16 @@ import { type RandomKey, randomKey, type Scalar, type TensorRecord, tf } from ".
 
 /** The state of a run between two steps. */
 export interface TrainingState {
+  /** The potential's. */
   readonly parameters: TensorRecord;
   /** The moving average of the parameters: what is sampled. */
   readonly average: TensorRecord;
-  /** The optimiser's moments. */
+  /** The optimiser's moments; see {@link zeroMoments}. */
   readonly moments: TensorRecord;
-  /** `step`, `seed` and `firstNonFinite` (int32): steps done, the run's seed, the first step with a loss that is not finite or −1. */
+  /**
+   * In int32: `step`, the steps done (scalar); `seed`, the run's (its two words, [2]);
+   * `firstNonFinite`, the first step with a loss or a gradient that is not finite, or −1 (scalar).
+   */
   readonly counters: TensorRecord;
 }
 
@@ -54,7 +58,25 @@ export function unflattenState(flat: TensorRecord): TrainingState {
   return state;
 }
 
-/** Frees every tensor of a state. */
+/**
+ * Frees every tensor of a state.
+ *
+ * @param state may not be used afterwards
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import {
+ *   assignConfig, disposeState, initialState, openDataSource, openDevice, presetConfig, tf,
+ *   trainingProblem,
+ * } from "vapo";
+ * await openDevice("cpu");
+ * const config = assignConfig(presetConfig("rings"), ["potential.hidden=[8]"]);
+ * const problem = trainingProblem(config, await openDataSource("rings"));
+ * const before = tf.memory().numTensors;
+ * disposeState(initialState(problem));
+ * assertEquals(tf.memory().numTensors, before);
+ * ```
+ */
 export function disposeState(state: TrainingState): void {
   tf.dispose(flattenState(state));
 }

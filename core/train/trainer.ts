@@ -12,6 +12,7 @@ import {
   newestCheckpoint,
   rewindMetrics,
 } from "./run_directory.ts";
+import type { RunConfig } from "./config.ts";
 import type { RunStorage } from "./run_storage.ts";
 import { drawPicture } from "./sample_picture.ts";
 import { disposeState, type TrainingState } from "./state.ts";
@@ -25,8 +26,9 @@ import {
 
 /** What a loop is told beside the problem. */
 export interface TrainOptions {
+  /** The run's directory. */
   readonly storage: RunStorage;
-  /** Stops after the step at hand; the run is saved first. */
+  /** Stops after the step at hand; the run is saved first. A picture at hand waits for a resume. */
   readonly signal?: AbortSignal;
   /** Called after each step with the steps done and, where it was read, the step's metrics. */
   readonly onStep?: (step: number, metrics: MetricsLine | null) => void | Promise<void>;
@@ -36,7 +38,9 @@ export interface TrainOptions {
 
 /** How a run ended. */
 export interface TrainOutcome {
+  /** Steps done, those of earlier sittings included. */
   readonly step: number;
+  /** Whether the run has come to its end; false where the signal stopped it. */
   readonly finished: boolean;
 }
 
@@ -44,8 +48,29 @@ export interface TrainOutcome {
  * Trains until the configured number of steps, from the newest checkpoint in the storage or from
  * the start. A run resumed from any checkpoint goes on exactly as if it had never stopped.
  *
+ * @param problem stays the caller's
+ * @param options where the run's files go, and who is told of its progress
  * @throws {NonFiniteError} when a loss is not finite, with its step; the last checkpoint, which is
  * older than that step, stays
+ * @throws {FormatError} when the newest checkpoint is damaged or belongs to another configuration
+ * @throws {VapoError} when the metrics of an earlier sitting cannot be read
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import {
+ *   assignConfig, memoryStorage, openDataSource, openDevice, presetConfig, readMetrics, train,
+ *   trainingProblem,
+ * } from "vapo";
+ * await openDevice("cpu");
+ * const config = assignConfig(presetConfig("rings"), [
+ *   "training.steps=2", "training.logEvery=1", "training.batchSize=16",
+ *   "potential.hidden=[8]", "sampling.n=8",
+ * ]);
+ * const problem = trainingProblem(config, await openDataSource("rings"));
+ * const storage = memoryStorage();
+ * assertEquals(await train(problem, { storage }), { step: 2, finished: true });
+ * assertEquals((await readMetrics(storage)).map(({ step }) => step), [1, 2]);
+ * ```
  */
 export async function train(
   problem: TrainingProblem,
@@ -62,7 +87,14 @@ export async function train(
   let { state, step } = await startOrResume(problem, storage);
   let saved = step;
   if (step === 0) await save();
+  let pictureWaits = false;
+  const drawDue = async () => {
+    if (step === 0 || (step % sampleEvery !== 0 && step !== steps)) return;
+    pictureWaits = !await savePicture(problem, state, step, { storage, signal, onNotice });
+  };
   try {
+    // A run that was stopped at a picture begins with it.
+    if (await storage.read(picturePath(step)) === null) await drawDue();
     while (step < steps && !signal?.aborted) {
       const logging = (step + 1) % logEvery === 0 || step + 1 === steps;
       const metrics = await advance(problem, state, logging);
@@ -72,18 +104,28 @@ export async function train(
         await throwIfNotFinite(state, storage, saved);
         await appendMetrics(storage, { step, ...metrics.line });
       }
-      // The picture first: a run is complete when its last checkpoint is there.
-      if (step % sampleEvery === 0 || step === steps) {
-        await savePicture(problem, state, storage, step, onNotice);
-      }
       if (step % checkpointEvery === 0 || step === steps) await save();
+      await drawDue();
       await onStep?.(step, metrics.line && { step, ...metrics.line });
     }
     if (saved !== step) await save();
-    return { step, finished: step >= steps };
+    return { step, finished: step >= steps && !pictureWaits };
   } finally {
     disposeState(state);
   }
+}
+
+/** Whether a run has come to its end: its last checkpoint is there, and its last picture. */
+export async function isComplete(
+  { training: { steps } }: RunConfig,
+  storage: RunStorage,
+): Promise<boolean> {
+  const step = await newestCheckpoint(storage);
+  return step !== null && step >= steps && await storage.read(picturePath(steps)) !== null;
+}
+
+function picturePath(step: number): string {
+  return `samples/step-${String(step).padStart(8, "0")}.png`;
 }
 
 async function startOrResume(
@@ -133,22 +175,26 @@ async function throwIfNotFinite(
   );
 }
 
-/** A solver that finds no finite step early in training costs a picture, not the run. */
+/**
+ * Draws and writes a picture; false where the signal came first. A solver that finds no finite step
+ * early in training costs a picture, not the run.
+ */
 async function savePicture(
   problem: TrainingProblem,
   state: TrainingState,
-  storage: RunStorage,
   step: number,
-  onNotice: TrainOptions["onNotice"],
-): Promise<void> {
-  const name = `samples/step-${String(step).padStart(8, "0")}.png`;
+  { storage, signal, onNotice }: TrainOptions,
+): Promise<boolean> {
+  const path = picturePath(step);
   let image: RgbImage;
   try {
-    image = await drawPicture(problem, state.average, problem.config.seed);
+    image = await drawPicture(problem, state.average, problem.config.seed, signal);
   } catch (error) {
+    if (signal?.aborted) return false;
     if (!(error instanceof VapoError)) throw error;
-    onNotice?.(`no ${name}: ${error.message}`);
-    return;
+    onNotice?.(`no ${path}: ${error.message}`);
+    return true;
   }
-  await storage.write(name, encodePng(image));
+  await storage.write(path, encodePng(image));
+  return true;
 }

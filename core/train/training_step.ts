@@ -31,24 +31,49 @@ import { initialCounters, stateKey, stepNumber, type TrainingState } from "./sta
 
 /** A configuration made concrete: everything that a step needs and that does not change. */
 export interface TrainingProblem {
+  /** What it was made from. */
   readonly config: RunConfig;
+  /** Where batches are drawn from. */
   readonly data: DataSource;
+  /** The path that the flow is to follow. */
   readonly path: GaussianPath;
+  /** Φ. */
   readonly potential: Potential;
+  /** What turns gradients into new parameters. */
   readonly optimizer: Optimizer;
 }
 
 /** The metrics of a step, scalars: the loss and its parts, the gradient's norm, the learning rate. */
 export interface StepMetrics extends TensorRecord {
+  /** The energy loss on the step's batch, before the update. */
   loss: Scalar;
+  /** A part of the loss; see {@link EnergyLoss}. */
   transport: Scalar;
+  /** A part of the loss. */
   kinetic: Scalar;
+  /** A part of the loss. */
   gap: Scalar;
+  /** The global norm of the gradient before clipping. */
   gradientNorm: Scalar;
+  /** The rate of this step. */
   learningRate: Scalar;
 }
 
-/** Makes a configuration concrete. */
+/**
+ * Makes a configuration concrete.
+ *
+ * @param config a complete configuration
+ * @param data the configuration's data set, open; it stays the caller's
+ * @throws {ConfigError} where the path or the potential cannot be made as configured
+ * @example
+ * ```ts
+ * import { assertAlmostEquals, assertEquals } from "@std/assert";
+ * import { openDataSource, presetConfig, trainingProblem } from "vapo";
+ * const problem = trainingProblem(presetConfig("rings"), await openDataSource("rings"));
+ * assertEquals(problem.potential.sampleShape, [2]);
+ * assertAlmostEquals(problem.path.uMax, 0.99);
+ * ```
+ */
 export function trainingProblem(config: RunConfig, data: DataSource): TrainingProblem {
   const { kind, ...constants } = config.optimizer;
   return {
@@ -60,7 +85,21 @@ export function trainingProblem(config: RunConfig, data: DataSource): TrainingPr
   };
 }
 
-/** The potential that a configuration describes, for samples of the given shape. */
+/**
+ * The potential that a configuration describes.
+ *
+ * @param options the configuration's section
+ * @param sampleShape [d] for an MLP, [height, width, channels] for a wide ResNet
+ * @throws {ConfigError} when an image side cannot be halved at every level
+ * @example
+ * ```ts
+ * import { assertEquals, assertThrows } from "@std/assert";
+ * import { ConfigError, configuredPotential, presetConfig } from "vapo";
+ * const { potential } = presetConfig("mnist16"); // three levels
+ * assertEquals(configuredPotential(potential, [16, 16, 1]).timeExplicit, false);
+ * assertThrows(() => configuredPotential(potential, [18, 18, 1]), ConfigError, "divisible by 4");
+ * ```
+ */
 export function configuredPotential(
   options: RunConfig["potential"],
   sampleShape: readonly number[],
@@ -72,7 +111,27 @@ export function configuredPotential(
   });
 }
 
-/** The state of a run before its first step, a function of the configuration alone. */
+/**
+ * The state of a run before its first step, a function of the configuration alone. Potentials with
+ * weight normalisation are initialised from the first batch.
+ *
+ * @param problem stays the caller's
+ * @returns a state that belongs to the caller: see {@link disposeState}
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import {
+ *   assignConfig, initialState, openDataSource, openDevice, presetConfig, trainingProblem,
+ * } from "vapo";
+ * await openDevice("cpu");
+ * const config = assignConfig(presetConfig("rings"), ["potential.hidden=[8]"]);
+ * const problem = trainingProblem(config, await openDataSource("rings"));
+ * const [first, second] = [initialState(problem), initialState(problem)];
+ * const bytes = ({ parameters }: typeof first) => parameters["dense0.kernel"].dataSync();
+ * assertEquals(bytes(first), bytes(second));
+ * assertEquals(first.counters.step.dataSync()[0], 0);
+ * ```
+ */
 export function initialState(problem: TrainingProblem): TrainingState {
   const { config, potential, path } = problem;
   return tf.tidy(() => {
@@ -93,7 +152,30 @@ export function initialState(problem: TrainingProblem): TrainingState {
   });
 }
 
-/** The batch of the step that a state is about to do: data, noise and times. */
+/**
+ * The batch of the step that a state is about to do: data, noise and times, a function of the seed
+ * and the step alone.
+ *
+ * @param problem gives the data, the batch size and how times are drawn
+ * @param state only its counters are read
+ * @returns tensors that belong to the caller (or to the enclosing `tf.tidy`)
+ * @example
+ * ```ts
+ * import { assert, assertEquals } from "@std/assert";
+ * import {
+ *   assignConfig, drawBatch, initialState, openDataSource, openDevice, presetConfig,
+ *   trainingProblem,
+ * } from "vapo";
+ * await openDevice("cpu");
+ * const config = assignConfig(presetConfig("rings"), [
+ *   "potential.hidden=[8]", "training.batchSize=16",
+ * ]);
+ * const problem = trainingProblem(config, await openDataSource("rings"));
+ * const { data, noise, time } = drawBatch(problem, initialState(problem));
+ * assertEquals([data.shape, noise.shape, time.shape], [[16, 2], [16, 2], [16]]);
+ * assert(time.dataSync().every((u) => u > 0 && u < problem.path.uMax));
+ * ```
+ */
 export function drawBatch(problem: TrainingProblem, state: TrainingState): PathBatch {
   return drawBatchFor(problem, stateKey(state));
 }
@@ -118,8 +200,34 @@ function drawTimes(draw: RunConfig["loss"]["timeDraw"], uniform: Tensor, uMax: n
 }
 
 /**
- * One step. A loss or a gradient that is not finite is noted in the state's `firstNonFinite`, with the number of
- * the step it came up at, so that nobody has to read the loss every step to know it later.
+ * One step. A loss or a gradient that is not finite is noted in the state's `firstNonFinite`, with
+ * the number of the step it came up at, so that nobody has to read the loss every step to know it
+ * later.
+ *
+ * @param problem gives the loss, the optimiser and the schedule
+ * @param state stays the caller's
+ * @param batch as {@link drawBatch} draws it for this state
+ * @returns the state after the step and the step's metrics, which belong to the caller (or to the
+ * enclosing `tf.tidy`: many more tensors are made on the way)
+ * @example
+ * ```ts
+ * import { assertAlmostEquals, assertEquals } from "@std/assert";
+ * import {
+ *   assignConfig, drawBatch, initialState, openDataSource, openDevice, presetConfig,
+ *   trainingProblem, trainingStep,
+ * } from "vapo";
+ * await openDevice("cpu");
+ * const config = assignConfig(presetConfig("rings"), [
+ *   "potential.hidden=[8]", "training.batchSize=16",
+ * ]);
+ * const problem = trainingProblem(config, await openDataSource("rings"));
+ * const state = initialState(problem);
+ * const { state: next, metrics } = trainingStep(problem, state, drawBatch(problem, state));
+ * assertEquals(next.counters.step.dataSync()[0], 1);
+ * // The first of 100 steps of warm-up.
+ * const rate = config.optimizer.learningRate / 100;
+ * assertAlmostEquals(metrics.learningRate.dataSync()[0], rate, 1e-8);
+ * ```
  */
 export function trainingStep(
   { config, path, potential, optimizer }: TrainingProblem,
