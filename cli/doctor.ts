@@ -1,0 +1,169 @@
+/**
+ * @file `vapo doctor`: what this machine has to compute with, and which device `auto` takes.
+ */
+import { cpus } from "node:os";
+import { Command } from "commander";
+import manifest from "../deno.json" with { type: "json" };
+import {
+  type AdapterDescription,
+  chooseDevice,
+  type DeviceInfo,
+  findAdapter,
+  openDevice,
+  tf,
+} from "../core/tensor/mod.ts";
+import { silenceGraphicsDrivers } from "./device.ts";
+import { standardOutput } from "./terminal.ts";
+
+/** The command. */
+export function doctorCommand(): Command {
+  return new Command("doctor")
+    .description("show what this machine has to compute with")
+    .option("--json", "print one JSON object")
+    .action(async ({ json }: { json?: boolean }) => {
+      const examination = await examine();
+      const text = json ? JSON.stringify(examination) : describe(examination);
+      standardOutput.line(text);
+    });
+}
+
+interface Examination {
+  readonly vapo: string;
+  readonly deno: string;
+  readonly v8: string;
+  readonly system: string;
+  readonly processor: string;
+  readonly cores: number;
+  /** In bytes. */
+  readonly memory: number;
+  readonly adapter: (AdapterDescription & { readonly limits: Record<string, number> }) | null;
+  readonly simd: boolean;
+  readonly relaxedSimd: boolean;
+  readonly sharedMemory: boolean;
+  readonly auto: Pick<DeviceInfo, "name" | "reason">;
+  /** Billions of floating-point operations a second in a matrix product, or why there are none. */
+  readonly speed: Record<string, number | string>;
+}
+
+async function examine(): Promise<Examination> {
+  silenceGraphicsDrivers();
+  const { name, reason } = await chooseDevice("auto");
+  const adapter = await describeAdapter();
+  const devices = ["wasm", ...(adapter ? ["webgpu"] : []), "cpu"] as const;
+  const speed: Record<string, number | string> = {};
+  for (const device of devices) speed[device] = await matrixProductSpeed(device as "wasm");
+  return {
+    vapo: manifest.version,
+    deno: Deno.version.deno,
+    v8: Deno.version.v8,
+    system: `${Deno.build.os} ${Deno.osRelease()} ${Deno.build.arch}`,
+    processor: cpus()[0]?.model ?? "unknown",
+    cores: navigator.hardwareConcurrency,
+    memory: Deno.systemMemoryInfo().total,
+    adapter,
+    simd: WebAssembly.validate(simdModule),
+    relaxedSimd: WebAssembly.validate(relaxedSimdModule),
+    sharedMemory: hasSharedMemory(),
+    auto: { name, reason },
+    speed,
+  };
+}
+
+const limitNames = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupsPerDimension",
+] as const;
+
+async function describeAdapter(): Promise<Examination["adapter"]> {
+  const found = await findAdapter();
+  if (!found) return null;
+  const limits = limitNames.map((name) => [name, found.adapter.limits[name]] as const);
+  return { ...found.description, limits: Object.fromEntries(limits) };
+}
+
+/** The header of a module with one function, () → v128, whose body follows. */
+function moduleOf(...body: number[]): Uint8Array<ArrayBuffer> {
+  const code = [0, ...body, 0x0b];
+  return Uint8Array.of(
+    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...[1, 5, 1, 0x60, 0, 1, 0x7b], // type section: () → v128
+    ...[3, 2, 1, 0], // function section
+    ...[10, code.length + 2, 1, code.length, ...code], // code section
+  );
+}
+
+const splatZero = [0x41, 0, 0xfd, 0x0f]; // i32.const 0, i8x16.splat
+/** One instruction of the fixed-width SIMD proposal: i8x16.popcnt. */
+const simdModule = moduleOf(...splatZero, 0xfd, 0x62);
+/** One instruction of the relaxed SIMD proposal: i8x16.relaxed_swizzle. */
+const relaxedSimdModule = moduleOf(...splatZero, ...splatZero, 0xfd, 0x80, 0x02);
+
+function hasSharedMemory(): boolean {
+  try {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    return memory.buffer instanceof SharedArrayBuffer;
+  } catch {
+    return false;
+  }
+}
+
+const SIZE = 256;
+const REPETITIONS = 5;
+
+/** The best of a few products of two square matrices; the answer is read back each time. */
+async function matrixProductSpeed(device: "wasm" | "webgpu" | "cpu"): Promise<number | string> {
+  try {
+    await openDevice(device);
+    const a = tf.fill([SIZE, SIZE], 0.5), b = tf.fill([SIZE, SIZE], 0.25);
+    let best = Infinity;
+    for (let i = 0; i <= REPETITIONS; i++) {
+      const begin = performance.now();
+      const product = tf.matMul(a, b);
+      await product.data();
+      const seconds = (performance.now() - begin) / 1000;
+      if (i > 0) best = Math.min(best, seconds); // the first one compiles
+      product.dispose();
+    }
+    tf.dispose([a, b]);
+    return Number((2 * SIZE ** 3 / best / 1e9).toPrecision(2));
+  } catch (error) {
+    return (error as Error).message.split("\n")[0];
+  }
+}
+
+function describe(found: Examination): string {
+  const yes = (value: boolean) => value ? "yes" : "no";
+  const { adapter } = found;
+  const rows: [string, string][] = [
+    ["vapo", `${found.vapo}, Deno ${found.deno}, V8 ${found.v8}`],
+    ["system", found.system],
+    ["processor", `${found.processor}, ${found.cores} cores`],
+    ["memory", binaryBytes(found.memory)],
+    ["SIMD", `${yes(found.simd)}; relaxed: ${yes(found.relaxedSimd)}`],
+    ["threads", `${found.cores} cores; shared memory: ${yes(found.sharedMemory)}`],
+    ["WebGPU", adapter ? describeKind(adapter) : "no adapter"],
+    ...Object.entries(adapter?.limits ?? {}).map(([name, value]): [string, string] => [
+      "",
+      `${name} ${value >= 2 ** 20 ? binaryBytes(value) : value}`,
+    ]),
+    ...Object.entries(found.speed).map(([device, speed], i): [string, string] => [
+      i === 0 ? "speed" : "",
+      `${device.padEnd(6)} ${typeof speed === "number" ? `${speed} GFLOP/s` : speed}`,
+    ]),
+    ["auto", `${found.auto.name}: ${found.auto.reason}`],
+  ];
+  return rows.map(([name, value]) => `${name.padEnd(9)}  ${value}`).join("\n");
+}
+
+function describeKind({ description, vendor, architecture, software }: AdapterDescription): string {
+  const name = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed";
+  return `${name}, ${software ? "software" : "hardware"}`;
+}
+
+function binaryBytes(bytes: number): string {
+  const [unit, name] = bytes >= 2 ** 30 ? [2 ** 30, "GiB"] : [2 ** 20, "MiB"];
+  return `${Number((bytes / (unit as number)).toPrecision(3))} ${name}`;
+}

@@ -1,0 +1,243 @@
+/**
+ * @file `vapo sample`: draws samples from a run and writes them as a picture or as numbers.
+ */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { VapoError } from "../core/errors.ts";
+import {
+  drawSamples,
+  type SampleOptions,
+  type SolverName,
+  solverNames,
+} from "../core/flow/sampler.ts";
+import { odeMethods } from "../core/flow/ode/mod.ts";
+import { sdeMethodNames } from "../core/flow/sde.ts";
+import { gaussianPath } from "../core/homotopy/gaussian_path.ts";
+import type { Potential } from "../core/potential/potential.ts";
+import { type DeviceName, randomKey, type TensorRecord, tf } from "../core/tensor/mod.ts";
+import { loadAverage } from "../core/train/checkpoint.ts";
+import type { RunConfig } from "../core/train/config.ts";
+import { sampleSpace } from "../core/train/data_source.ts";
+import { newestCheckpoint, readConfig } from "../core/train/run_directory.ts";
+import type { RunStorage } from "../core/train/run_storage.ts";
+import { configuredPotential } from "../core/train/training_step.ts";
+import { startDevice } from "./device.ts";
+import { deviceOption, positiveNumber, wholeNumber } from "./options.ts";
+import { progressBar } from "./progress_bar.ts";
+import { requireRun } from "./run_directories.ts";
+import { directoryStorage } from "./run_storage.ts";
+import {
+  defaultOutput,
+  encodeSamples,
+  openOutput,
+  requireEnding,
+  sampleEndings,
+} from "./sample_files.ts";
+import { standardError, standardOutput } from "./terminal.ts";
+import { shownPath, userPath } from "./user_paths.ts";
+
+interface SampleFlags {
+  readonly n?: number;
+  readonly solver?: SolverName;
+  readonly steps?: number;
+  readonly rtol?: number;
+  readonly atol?: number;
+  readonly until?: number;
+  readonly seed?: number;
+  readonly checkpoint: number | "last";
+  readonly out?: string;
+  readonly force?: boolean;
+  readonly trajectory?: string;
+  readonly frames?: number;
+  readonly device: DeviceName;
+  readonly refine?: number;
+  readonly noise?: number;
+}
+
+const epilog = `
+What is not given is taken from the run's configuration (its section "sampling"; the seed
+is the run's). By the ending of FILE:
+  .png  a picture: points over the density of the data, images in a grid
+  .npy  float32 of shape [n, d], or [n, height, width, channels]
+  .csv  one sample a row, under the header x0,x1,…; images are flattened row by row
+Numbers are in the scale of the data as it was trained on: for images -1 is black and 1
+is white, and the border that pads them (MNIST: to 16×16 or 32×32) is kept. A
+trajectory is float32 of shape [frames, n, …], at equal times from 0 to the end.
+
+Adaptive solvers choose their steps by --rtol and --atol, for all samples of a batch at
+once; with --steps they take that many equal ones. A stochastic solver ends at the
+path's last time unless --until says otherwise.
+
+Examples:
+  vapo sample runs/8gaussians
+  vapo sample runs/8gaussians --n 10000 --out points.npy
+  vapo sample runs/mnist16 --n 64 --solver heun --steps 50 --out digits.png
+  vapo sample runs/rings --out end.csv --trajectory flow.npy --frames 21`;
+
+/** The command. */
+export function sampleCommand(): Command {
+  return new Command("sample")
+    .description("draw samples from a run")
+    .argument("<run>", "the run's directory")
+    .option("--n <n>", "how many", wholeNumber(1))
+    .addOption(new Option("--solver <name>", "how the flow is integrated").choices(solverNames))
+    .option("--steps <n>", "equal steps from 0 to the end", wholeNumber(1))
+    .option("--rtol <x>", "relative tolerance of an adaptive solver", positiveNumber("not zero"))
+    .option("--atol <x>", "absolute tolerance of an adaptive solver", positiveNumber("not zero"))
+    .option("--until <u>", "the time at which the flow ends", positiveNumber("not zero"))
+    .option("--seed <n>", "which samples", wholeNumber(0))
+    .option("--checkpoint <step>", "the checkpoint of a step, or last", checkpointStep, "last")
+    .option("--out <file>", "where to: .png, .npy or .csv (default: a new picture in RUN/samples)")
+    .option("--force", "write over files that are there")
+    .option("--trajectory <file>", "the way of the samples too: .npy")
+    .option("--frames <n>", "frames of the trajectory (default: 11)", wholeNumber(2))
+    .addOption(deviceOption().default("auto"))
+    .option("--refine <steps>", "steps of Langevin dynamics at the end", wholeNumber(0))
+    .option(
+      "--noise <x>",
+      "noise of a stochastic solver (default: 0.5)",
+      positiveNumber("zero too"),
+    )
+    .addHelpText("after", epilog)
+    .action(sample);
+}
+
+function checkpointStep(text: string): number | "last" {
+  if (text === "last") return text;
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Expected last, or the step of a checkpoint.");
+}
+
+async function sample(run: string, flags: SampleFlags): Promise<void> {
+  const path = userPath(run), location = shownPath(path);
+  await requireRun(path, location);
+  const storage = directoryStorage(path, location);
+  const config = await readConfig(storage);
+  const options = samplingOptions(config, flags);
+  const step = flags.checkpoint === "last" ? await lastCheckpoint(storage) : flags.checkpoint;
+
+  // Files are checked before the work, not after it.
+  const { force = false } = flags;
+  requireEnding(flags.out, sampleEndings, "--out");
+  requireEnding(flags.trajectory, [".npy"], "--trajectory");
+  const out = await openOutput(
+    flags.out === undefined ? await defaultOutput(path, step, options.seed) : userPath(flags.out),
+    force,
+  );
+  const trajectoryOut = flags.trajectory && await openOutput(userPath(flags.trajectory), force);
+
+  const device = await startDevice(flags.device);
+  const space = sampleSpace(config.data.name);
+  const potential = configuredPotential(config.potential, space.sampleShape);
+  const parameters = await averagedParameters(storage, step, potential);
+  const begin = performance.now();
+  const result = await drawWithProgress(potential, parameters, config, options);
+  const seconds = (performance.now() - begin) / 1000;
+  await out.write(await encodeSamples(out.path, result.samples, result.shape, space));
+  if (trajectoryOut) {
+    const shape = [options.frames!, ...result.shape];
+    const bytes = await encodeSamples(trajectoryOut.path, result.trajectory!, shape, space);
+    await trajectoryOut.write(bytes);
+  }
+  standardOutput.line(
+    `${options.n} samples of step ${step}: ${options.solver}, ${result.nfev} evaluations, ` +
+      `${seconds.toFixed(1)} s on ${device.name}`,
+  );
+  for (const file of [out, trajectoryOut]) {
+    if (file) standardOutput.line(`  ${shownPath(file.path)}`);
+  }
+}
+
+type Drawing = SampleOptions & { readonly solver: SolverName };
+
+/** The run's sampling options with those of the command line in their place. */
+function samplingOptions(config: RunConfig, flags: SampleFlags): Drawing {
+  const { sampling, seed } = config;
+  const solver = flags.solver ?? sampling.solver;
+  const stochastic = (sdeMethodNames as readonly string[]).includes(solver);
+  const adaptive = !stochastic && odeMethods[solver as keyof typeof odeMethods].adaptive;
+  requireUse(flags.noise, "--noise", stochastic, `solver ${solver} has no noise`, sdeMethodNames);
+  const takesTolerances = adaptive && flags.steps === undefined;
+  const tolerance = flags.rtol === undefined ? "--atol" : "--rtol";
+  requireUse(
+    flags.rtol ?? flags.atol,
+    tolerance,
+    takesTolerances,
+    adaptive ? "--steps asks for equal steps" : `solver ${solver} takes equal steps`,
+    Object.keys(odeMethods).filter((name) => odeMethods[name as keyof typeof odeMethods].adaptive),
+  );
+  if (flags.frames !== undefined && flags.trajectory === undefined) {
+    throw new VapoError(`--frames ${flags.frames} without --trajectory: name a file for them`);
+  }
+  return {
+    n: flags.n ?? sampling.n,
+    seed: flags.seed ?? seed,
+    solver,
+    steps: flags.steps ?? sampling.steps,
+    equalSteps: flags.steps !== undefined,
+    rtol: flags.rtol ?? sampling.rtol,
+    atol: flags.atol ?? sampling.atol,
+    until: flags.until ?? (stochastic ? null : sampling.until),
+    frames: flags.trajectory === undefined ? 0 : flags.frames ?? 11,
+    refineSteps: flags.refine ?? 0,
+    ...(flags.noise !== undefined && { noise: flags.noise }),
+  };
+}
+
+function requireUse(
+  value: number | undefined,
+  name: string,
+  used: boolean,
+  reason: string,
+  users: readonly string[],
+): void {
+  if (value === undefined || used) return;
+  throw new VapoError(
+    `${name} ${value} has no use: ${reason}; leave it out, or choose ${users.join(", ")}`,
+  );
+}
+
+async function lastCheckpoint(storage: RunStorage): Promise<number> {
+  const step = await newestCheckpoint(storage);
+  if (step !== null) return step;
+  throw new VapoError(
+    `run ${storage.location} has no checkpoint yet: ` +
+      `wait for its first, or go on with it by "vapo train --resume ${storage.location}"`,
+  );
+}
+
+async function averagedParameters(
+  storage: RunStorage,
+  step: number,
+  potential: Potential,
+): Promise<TensorRecord> {
+  const like = tf.tidy(() => potential.initialize(randomKey(0)));
+  try {
+    return await loadAverage(storage, step, like);
+  } finally {
+    tf.dispose(like);
+  }
+}
+
+async function drawWithProgress(
+  potential: Potential,
+  parameters: TensorRecord,
+  config: RunConfig,
+  options: Drawing,
+) {
+  const bar = standardError.isTerminal()
+    ? progressBar(standardError, {
+      label: "sampling",
+      unit: "samples",
+      total: options.n,
+      start: 0,
+    })
+    : null;
+  try {
+    return await drawSamples(potential, parameters, gaussianPath(config.path), {
+      ...options,
+      onProgress: (done) => bar?.update(done),
+    });
+  } finally {
+    bar?.clear();
+  }
+}

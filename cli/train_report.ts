@@ -1,0 +1,97 @@
+/**
+ * @file What `vapo train` prints: a progress bar and a few lines for people, or JSON objects.
+ */
+import type { DeviceInfo } from "../core/tensor/mod.ts";
+import type { RunConfig } from "../core/train/config.ts";
+import type { MetricsLine } from "../core/train/run_directory.ts";
+import type { RunStorage } from "../core/train/run_storage.ts";
+import type { TrainOutcome } from "../core/train/trainer.ts";
+import { describeDevice } from "./device.ts";
+import { clock, type ProgressBar, progressBar } from "./progress_bar.ts";
+import { standardError, standardOutput } from "./terminal.ts";
+import { commandLine } from "./user_paths.ts";
+
+/** What a training run tells as it goes. */
+export interface TrainReport {
+  alreadyComplete(): void;
+  started(device: DeviceInfo): void;
+  stepped(step: number, metrics: MetricsLine | null): void;
+  notice(message: string): void;
+  /** The first Ctrl-C has come. */
+  stopping(): void;
+  /** No step will follow, whatever the reason. */
+  closed(): void;
+  ended(outcome: TrainOutcome): void;
+}
+
+/** Which run is told of. */
+export interface ReportedRun {
+  readonly json?: boolean;
+  readonly config: RunConfig;
+  readonly storage: RunStorage;
+  /** The step that it starts from. */
+  readonly step: number;
+}
+
+/** A report in text, or in JSON. */
+export function trainReport(run: ReportedRun): TrainReport {
+  return run.json ? jsonReport(run) : textReport(run);
+}
+
+function textReport({ config, storage: { location }, step: start }: ReportedRun): TrainReport {
+  const total = config.training.steps;
+  const print = standardOutput.line;
+  const begin = performance.now();
+  let bar: ProgressBar | null = null;
+  const notice = (text: string) => bar ? bar.notice(text) : standardError.line(text);
+  return {
+    alreadyComplete() {
+      print(`run ${location} is complete: ${total} of ${total} steps are done`);
+      print(`next: ${commandLine("sample", location)}`);
+    },
+    started(device) {
+      standardError.line(`run     ${location}${start > 0 ? `, from step ${start}` : ""}`);
+      standardError.line(`device  ${describeDevice(device)}`);
+      bar = progressBar(standardError, { label: config.preset, unit: "steps", total, start });
+    },
+    stepped: (step, metrics) => bar?.update(step, metrics?.loss),
+    notice,
+    stopping: () => notice("stopping after this step; Ctrl-C once more to stop at once"),
+    closed() {
+      bar?.finish();
+      bar = null;
+    },
+    ended({ step, finished }) {
+      const time = clock((performance.now() - begin) / 1000);
+      if (!finished) {
+        print(`stopped and saved at step ${step} of ${total}`);
+        print(`next: ${commandLine("train", "--resume", location)}`);
+        return;
+      }
+      print(`trained ${step - start} steps in ${time}; in ${location}:`);
+      print("  config.json, metrics.jsonl, checkpoints/, samples/");
+      print(`next: ${commandLine("sample", location)}`);
+    },
+  };
+}
+
+function jsonReport({ config, storage: { location }, step: start }: ReportedRun): TrainReport {
+  const total = config.training.steps;
+  const print = (event: string, facts: Record<string, unknown>) =>
+    standardOutput.line(JSON.stringify({ event, ...facts }));
+  const begin = performance.now();
+  const seconds = () => Number(((performance.now() - begin) / 1000).toFixed(3));
+  return {
+    alreadyComplete: () => print("end", { directory: location, step: total, finished: true }),
+    started: ({ name, reason }) =>
+      print("start", { directory: location, step: start, steps: total, device: name, reason }),
+    stepped(_step, metrics) {
+      if (metrics) print("metrics", { ...metrics, seconds: seconds() });
+    },
+    notice: (message) => print("notice", { message }),
+    stopping: () => print("stopping", {}),
+    closed() {},
+    ended: ({ step, finished }) =>
+      print("end", { directory: location, step, finished, seconds: seconds() }),
+  };
+}
