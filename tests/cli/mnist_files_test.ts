@@ -1,9 +1,9 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
-import { mnistFileReader } from "../../cli/mnist_files.ts";
+import { mnistFileReader, packageFile } from "../../cli/mnist_files.ts";
 import { encodeIdx } from "../../core/data/idx.ts";
 import { readMnist } from "../../core/data/mnist.ts";
-import { VapoError } from "../../core/errors.ts";
+import { FormatError, VapoError } from "../../core/errors.ts";
 
 const data = Uint8Array.from({ length: 2 * 28 * 28 }, (_, i) => i % 251);
 const file = encodeIdx({ dtype: "uint8", shape: [2, 28, 28], data });
@@ -49,4 +49,13 @@ Deno.test("a file that cannot be read is refused with its path", async () => {
 
 Deno.test("a name that the npm package does not have is refused with the path", async () => {
   await assertRejects(() => mnistFileReader()("no-such-file"), VapoError, "no-such-file");
+});
+
+Deno.test("a flipped bit in a file of the npm package is noticed", async () => {
+  const path = "/somewhere/t10k-images-idx3-ubyte", name = "t10k-images-idx3-ubyte";
+  const bytes = await mnistFileReader()(name) as Uint8Array<ArrayBuffer>;
+  assertEquals(packageFile(bytes, name, path), bytes);
+  const flipped = bytes.slice();
+  flipped[5_000_000] ^= 1;
+  assertThrows(() => packageFile(flipped, name, path), FormatError, `${path} is damaged`);
 });
