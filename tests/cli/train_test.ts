@@ -115,9 +115,13 @@ Deno.test("presets show NAME is a whole configuration for --config", () =>
 
 Deno.test("deno task keeps to the directory that it was called in", () =>
   inTemporaryDirectory(async (cwd) => {
+    const { INIT_CWD: _, ...env } = Deno.env.toObject();
     const task = new Deno.Command(Deno.execPath(), {
       args: ["task", "--quiet", `--config=${root}deno.json`, "train", ...tiny, "--out", "my run"],
       cwd,
+      // A task inside a task keeps the outer one's directory, and the tests may be run by a task.
+      clearEnv: true,
+      env,
     });
     const { code, stdout, stderr } = await task.output();
     assertEquals(code, 0, new TextDecoder().decode(stderr));
