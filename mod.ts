@@ -160,6 +160,7 @@ export {
   openDataSource,
   type ReadDataFile,
   type SampleSpace,
+  sampleSpace,
 } from "./core/train/data_source.ts";
 export {
   presetConfig,
@@ -173,11 +174,16 @@ export {
   readMetrics,
   writeConfig,
 } from "./core/train/run_directory.ts";
-export { checkpointSteps, loadCheckpoint, saveCheckpoint } from "./core/train/checkpoint.ts";
+export {
+  checkpointSteps,
+  loadAverage,
+  loadCheckpoint,
+  saveCheckpoint,
+} from "./core/train/checkpoint.ts";
 export { memoryStorage, type RunStorage } from "./core/train/run_storage.ts";
 export { samplePicture } from "./core/train/sample_picture.ts";
 export { disposeState, type TrainingState } from "./core/train/state.ts";
-export { train, type TrainOptions, type TrainOutcome } from "./core/train/trainer.ts";
+export { isComplete, train, type TrainOptions, type TrainOutcome } from "./core/train/trainer.ts";
 export {
   configuredPotential,
   drawBatch,

@@ -80,7 +80,10 @@ function energyFloor(set: Float32Array): number {
   return 2 / SAMPLES * pairSum(set, undefined, 2, Math.sqrt) / pairs;
 }
 
-/** Trains a preset with its defaults, on the device that is open, and measures 4,000 samples. */
+/**
+ * Trains a preset with its defaults, on the device that is open, and measures its samples: distances
+ * are means over all sets, shares of modes are those of the first.
+ */
 export async function measurePreset(
   name: string,
 ): Promise<{ result: PresetResult; picture: RgbImage }> {

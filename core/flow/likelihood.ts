@@ -19,7 +19,7 @@ export interface LikelihoodOptions {
   readonly atol?: number;
   /**
    * What the probes of {@link hutchinsonLaplacian} are a function of; without it the Laplacian is
-   * exact, which takes samples of the shape [d] and work that grows with d.
+   * exact, at work that grows with d.
    */
   readonly hutchinson?: RandomKey;
 }
@@ -73,13 +73,10 @@ export async function logDensity(
       return tf.concat([flow, tf.reshape(laplacian(u, at), [n, 1])], 1);
     });
   const end = tf.tidy(() => tf.concat([tf.reshape(x, [n, d]), tf.zeros([n, 1])], 1));
-  const solution = await solveOde<Tensor>(derivative, [time, 0], end, {
-    method: "rk45",
-    rtol,
-    atol,
-  });
+  const solution = await solveOde<Tensor>(derivative, [time, 0], end, { rtol, atol })
+    .finally(() => end.dispose());
   const values = await solution.y.data();
-  tf.dispose([end, solution.y]);
+  solution.y.dispose();
   const logNormalizer = -d * Math.log(omega * Math.sqrt(2 * Math.PI));
   return Float64Array.from({ length: n }, (_, i) => {
     let square = 0;

@@ -11,13 +11,13 @@ import {
   type TensorRecord,
   tf,
 } from "../tensor/mod.ts";
-import { VapoError } from "../errors.ts";
+import { NonFiniteError, VapoError } from "../errors.ts";
 import type { GaussianPath } from "../homotopy/gaussian_path.ts";
 import { type Potential, sampleSize } from "../potential/potential.ts";
 import { refineByLangevin } from "./langevin.ts";
 import { type OdeMethodName, odeMethods } from "./ode/methods.ts";
 import { solveOde } from "./ode/solve_ode.ts";
-import { type SdeMethod, sdeMethodNames, solveSde } from "./sde.ts";
+import { isSdeMethod, type SdeMethod, sdeMethodNames, solveSde } from "./sde.ts";
 import { hessianProduct, velocityField } from "./velocity.ts";
 
 /** A solver of the flow: an ordinary one or a stochastic one. */
@@ -79,7 +79,7 @@ export interface SampleResult {
   readonly nfev: number;
   /** [frames, n, …sampleShape], row by row, where frames were asked for. */
   readonly trajectory?: Float32Array;
-  /** The time of each frame. */
+  /** The time of each frame; a stochastic solver's frames lie on its steps. */
   readonly times?: readonly number[];
 }
 
@@ -120,25 +120,34 @@ export async function drawSamples(
   path: GaussianPath,
   options: SampleOptions,
 ): Promise<SampleResult> {
-  const { n, frames = 0 } = options;
-  const until = terminalTime(potential, path, options.until);
+  const { n, frames = 0, prior } = options;
   const size = sampleSize(potential);
   const batchSize = options.batchSize ?? Math.max(1, Math.floor(2 ** 18 / size));
-  const times = Array.from({ length: frames }, (_, i) => until * (i / Math.max(1, frames - 1)));
+  requireWhole("n", n, 1);
+  requireWhole("batchSize", batchSize, 1);
+  requireWhole("frames", frames, 0);
+  requireWhole("refineSteps", options.refineSteps ?? 0, 0);
+  if (prior && prior.length !== n * size) {
+    throw new VapoError(
+      `prior holds ${prior.length} values: expected ${n * size}, n = ${n} samples of ${size}`,
+    );
+  }
+  const until = terminalTime(potential, path, options.until);
+  const times = frameTimes(frames, until, isSdeMethod(options.solver) ? options.steps : undefined);
   const samples = new Float32Array(n * size);
   const trajectory = frames > 0 ? new Float32Array(frames * n * size) : undefined;
   const key = randomKey(options.seed);
   try {
-    const prior = options.prior ?? await priorDraws(potential, path, n, key);
     let nfev = 0;
     for (let start = 0; start < n; start += batchSize) {
       const end = Math.min(n, start + batchSize);
+      const batchKey = { ...key, firstSample: start };
       const shape = [end - start, ...potential.sampleShape];
-      const x0 = tf.tensor(prior.slice(start * size, end * size), shape);
-      const batchKey = fork(key, `batch ${start}`);
+      const x0 = prior
+        ? tf.tensor(prior.slice(start * size, end * size), shape)
+        : priorDraws(path, shape, batchKey);
       const problem = { potential, parameters, path, until, times, key: batchKey };
-      const flowed = await integrate(problem, x0, options);
-      x0.dispose();
+      const flowed = await integrate(problem, x0, options).finally(() => x0.dispose());
       samples.set(flowed.samples, start * size);
       flowed.frames.forEach((frame, i) => trajectory!.set(frame, (i * n + start) * size));
       nfev = Math.max(nfev, flowed.nfev);
@@ -166,19 +175,22 @@ function terminalTime(potential: Potential, path: GaussianPath, until: number | 
   return until;
 }
 
-/** Draws of the prior N(0, ω²I), row by row: row i is the same whatever n. */
-async function priorDraws(
-  { sampleShape }: Potential,
-  { options }: GaussianPath,
-  n: number,
-  key: RandomKey,
-): Promise<Float32Array> {
-  const draws = tf.tidy(() =>
-    tf.mul(randomNormal(fork(key, "prior"), [n, ...sampleShape]), options.omega)
-  );
-  const values = await draws.data() as Float32Array;
-  draws.dispose();
-  return values;
+function requireWhole(name: string, value: number, smallest: number): void {
+  if (Number.isSafeInteger(value) && value >= smallest) return;
+  throw new VapoError(`${name} is ${value}: expected a whole number from ${smallest} on`);
+}
+
+/** Equal times from 0 to the end; where the solver's steps are given, the nearest of their ends. */
+function frameTimes(frames: number, until: number, steps?: number): number[] {
+  return Array.from({ length: frames }, (_, i) => {
+    const fraction = i / Math.max(1, frames - 1);
+    return until * (steps === undefined ? fraction : Math.round(fraction * steps) / steps);
+  });
+}
+
+/** Draws of the prior N(0, ω²I). */
+function priorDraws({ options }: GaussianPath, shape: number[], key: RandomKey): Tensor {
+  return tf.tidy(() => tf.mul(randomNormal(fork(key, "prior"), shape), options.omega));
 }
 
 interface FlowProblem {
@@ -201,22 +213,32 @@ async function integrate(
   x0: Tensor,
   options: SampleOptions,
 ): Promise<Flowed> {
-  const stochastic = (sdeMethodNames as readonly string[]).includes(options.solver);
-  const { y, frames, nfev } = stochastic
+  const { refineSteps = 0 } = options;
+  const { y, frames, nfev } = isSdeMethod(options.solver)
     ? await integrateSde(problem, x0, options)
     : await integrateOde(problem, x0, options);
-  const { potential, parameters, path, until, key } = problem;
-  const refined = options.refineSteps
-    ? refineByLangevin(velocityField(potential, parameters), path, y, {
-      steps: options.refineSteps,
-      key,
-      time: Math.min(until, path.uMax),
-    })
-    : tf.clone(y);
-  y.dispose();
+  const samples = await refine(problem, y, refineSteps).finally(() => y.dispose());
+  return { samples, frames, nfev: nfev + refineSteps };
+}
+
+/** The values of samples after so many steps of Langevin refinement. */
+async function refine(
+  { potential, parameters, path, until, key }: FlowProblem,
+  y: Tensor,
+  steps: number,
+): Promise<Float32Array> {
+  if (steps === 0) return await y.data() as Float32Array;
+  const refined = refineByLangevin(velocityField(potential, parameters), path, y, {
+    steps,
+    key,
+    time: Math.min(until, path.uMax),
+  });
   const samples = await refined.data() as Float32Array;
   refined.dispose();
-  return { samples, frames, nfev: nfev + (options.refineSteps ?? 0) };
+  if (samples.every(Number.isFinite)) return samples;
+  throw new NonFiniteError(
+    `refinement by ${steps} steps left the finite numbers; take fewer steps, or none`,
+  );
 }
 
 async function integrateOde(
@@ -242,7 +264,6 @@ async function integrateOde(
   return { y: solution.y, frames, nfev: solution.nfev };
 }
 
-/** Frames of a stochastic trajectory lie on its steps: each is the step nearest to its time. */
 async function integrateSde(
   { potential, parameters, path, until, times, key }: FlowProblem,
   x0: Tensor,

@@ -25,6 +25,11 @@ export const sdeMethodNames = ["euler-maruyama", "stochastic-heun"] as const;
 /** A stochastic solver. */
 export type SdeMethod = typeof sdeMethodNames[number];
 
+/** Whether a solver's name is a stochastic one's. */
+export function isSdeMethod(name: string): name is SdeMethod {
+  return (sdeMethodNames as readonly string[]).includes(name);
+}
+
 /** What a stochastic integration is told. */
 export interface SdeOptions {
   /** Which solver: "euler-maruyama" evaluates one velocity a step, "stochastic-heun" two. */
@@ -52,7 +57,8 @@ export interface SdeOptions {
  * @param until at most the path's uMax: beyond it no score is known
  * @param options solver, steps and noise
  * @returns the samples [n, …] and the number of velocity evaluations
- * @throws {VapoError} for a terminal time beyond uMax or a number of steps that is not positive
+ * @throws {VapoError} for a terminal time beyond uMax, a number of steps that is not positive, or
+ * less noise than none
  * @throws {NonFiniteError} where the samples stop being finite
  * @example
  * ```ts
@@ -89,13 +95,14 @@ export async function solveSde(
   if (!Number.isInteger(steps) || steps < 1) {
     throw new VapoError(`steps is ${steps}: expected a positive whole number, for instance 100`);
   }
+  if (!(noise >= 0 && noise < Infinity)) {
+    throw new VapoError(`noise is ${noise}: expected a number from 0 on, for instance 0.5`);
+  }
   const h = until / steps;
   const drift = stochasticDrift(velocity, path, noise);
-  let x = tf.clone(x0);
-  await onStep?.(0, x);
-  for (let i = 0; i < steps; i++) {
-    const u = i * h;
-    const next = tf.tidy(() => {
+  const advance = (x: Tensor, i: number) =>
+    tf.tidy(() => {
+      const u = i * h;
       const increment = tf.mul(randomNormal(fork(key, `sde ${i}`), x.shape), Math.sqrt(h));
       const here = diffusion(path, u, noise), there = diffusion(path, u + h, noise);
       const slope = drift(u, x);
@@ -104,11 +111,20 @@ export async function solveSde(
       const average = tf.mul(tf.add(slope, drift(u + h, predicted)), 0.5 * h);
       return tf.addN([x, average, tf.mul(increment, 0.5 * (here + there))]);
     });
+  let x = tf.clone(x0);
+  try {
+    await onStep?.(0, x);
+    for (let i = 0; i < steps; i++) {
+      const next = advance(x, i);
+      x.dispose();
+      x = next;
+      await onStep?.((i + 1) * h, x);
+    }
+    await requireFinite(x, method, steps);
+  } catch (error) {
     x.dispose();
-    x = next;
-    await onStep?.(u + h, x);
+    throw error;
   }
-  await requireFinite(x, method, steps);
   return { y: x, nfev: steps * (method === "euler-maruyama" ? 1 : 2) };
 }
 
@@ -134,7 +150,6 @@ async function requireFinite(x: Tensor, method: string, steps: number): Promise<
   const [yes] = await finite.data();
   finite.dispose();
   if (yes) return;
-  x.dispose();
   throw new NonFiniteError(
     `solver "${method}" with ${steps} steps left the finite numbers; use more steps or less noise`,
   );

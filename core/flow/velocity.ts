@@ -4,6 +4,7 @@
  */
 import {
   batchValueAndGradient,
+  innerProduct,
   type RandomKey,
   randomUniform,
   type Tensor,
@@ -75,15 +76,15 @@ export function hessianProduct(
 ): (u: number, x: Tensor, w: Tensor) => Tensor {
   const velocity = velocityField(potential, parameters);
   return (u, x, w) =>
-    tf.tidy(() => batchValueAndGradient((x) => dot(velocity(u, x), w), x).gradient);
+    tf.tidy(() => batchValueAndGradient((x) => innerProduct(velocity(u, x), w), x).gradient);
 }
 
 /**
  * The Laplacian ΔΦ, exactly: the sum of d second derivatives, each a gradient of a gradient.
  *
- * @param potential Φ, of samples of the shape [d]
+ * @param potential Φ
  * @param parameters the potential's; they must stay alive as long as the function is used
- * @returns (u, x [n, d]) ↦ [n]; the work grows with d, so this is for low dimensions
+ * @returns (u, x [n, …]) ↦ [n]; the work grows with d, so this is for low dimensions
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -105,15 +106,14 @@ export function exactLaplacian(potential: Potential, parameters: TensorRecord): 
   const velocity = velocityField(potential, parameters);
   return (u, x) =>
     tf.tidy(() => {
-      const [n, d] = x.shape;
+      const n = x.shape[0], d = x.size / n;
+      const component = (field: Tensor, i: number) =>
+        tf.reshape(tf.slice(tf.reshape(field, [n, d]), [0, i], [n, 1]), [n]);
       const terms = Array.from({ length: d }, (_, i) => {
-        const { gradient } = batchValueAndGradient(
-          (x) => tf.reshape(tf.slice(velocity(u, x), [0, i], [n, 1]), [n]),
-          x,
-        );
-        return tf.slice(gradient, [0, i], [n, 1]);
+        const row = batchValueAndGradient((x) => component(velocity(u, x), i), x).gradient;
+        return component(row, i);
       });
-      return tf.reshape(tf.addN(terms), [n]);
+      return tf.addN(terms);
     });
 }
 
@@ -154,7 +154,7 @@ export function hutchinsonLaplacian(
   return (u, x) =>
     tf.tidy(() => {
       const signs = tf.sign(tf.sub(randomUniform(key, x.shape), 0.5));
-      return dot(signs, product(u, x, signs));
+      return innerProduct(signs, product(u, x, signs));
     });
 }
 
@@ -189,9 +189,4 @@ export function scoreFromVelocity(
 ): Tensor {
   const scale = -1 / ((alphaDot * beta - alpha * betaDot) * beta);
   return tf.tidy(() => tf.mul(tf.sub(tf.mul(x, alphaDot), tf.mul(velocity, alpha)), scale));
-}
-
-/** Σ a·b over all axes but the first: [n, …] × [n, …] → [n]. */
-function dot(a: Tensor, b: Tensor): Tensor {
-  return tf.sum(tf.mul(a, b), a.shape.slice(1).map((_, axis) => axis + 1));
 }

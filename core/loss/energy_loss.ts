@@ -8,8 +8,14 @@
  * νΦ) and `stein` (minus the mean of v·∇Φ, equal to it by Stein's identity, at a variance smaller
  * by one to four orders of magnitude). Both have the minimum −½ E w|∇Φ*|² at η = 0.
  */
-import { batchValueAndGradient, type Scalar, type Tensor, tf } from "../tensor/mod.ts";
-import type { TensorRecord } from "../tensor/mod.ts";
+import {
+  batchValueAndGradient,
+  innerProduct,
+  type Scalar,
+  type Tensor,
+  type TensorRecord,
+  tf,
+} from "../tensor/mod.ts";
 import {
   conditionalSample,
   conditionalVelocity,
@@ -166,11 +172,6 @@ export function energyExcess(
     excess: average(innerProduct(difference, difference), 0.5),
     minimum: average(innerProduct(exact, exact), -0.5),
   };
-}
-
-/** Σ a·b over all axes but the first: [n, …] × [n, …] → [n]. */
-function innerProduct(a: Tensor, b: Tensor): Tensor {
-  return tf.sum(tf.mul(a, b), a.shape.slice(1).map((_, axis) => axis + 1));
 }
 
 /** The mean over the batch of w(u) times a value a sample, times a factor. */

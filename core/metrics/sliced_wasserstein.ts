@@ -62,7 +62,8 @@ export function slicedWasserstein(
 /** Normal draws scaled to length 1 are uniform on the sphere (Muller 1959). */
 function randomDirections(count: number, dimension: number, seed: number): Float64Array[] {
   const draws = new Float32Array(count * dimension);
-  fillPhilox(draws, "normal", dimension, [seed | 0, Math.floor(seed / 2 ** 32) | 0], 0, 0);
+  const words = [seed | 0, Math.floor(seed / 2 ** 32) | 0];
+  fillPhilox(draws, "normal", dimension, { seed: words, step: 0, stream: 0 });
   return Array.from({ length: count }, (_, i) => {
     const direction = Float64Array.from(draws.subarray(i * dimension, (i + 1) * dimension));
     const length = Math.sqrt(direction.reduce((sum, value) => sum + value * value, 0));

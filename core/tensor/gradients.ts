@@ -66,26 +66,24 @@ export function lossAndGradients<A extends TensorRecord>(
   parameters: TensorRecord,
 ): { loss: Scalar; report: A; gradients: TensorRecord } {
   const names = Object.keys(parameters);
-  const reported: TensorRecord = {};
-  const { value, grads } = tf.engine().gradients(
-    () => {
-      const { loss, report } = f();
-      // The scope of the gradient ends before its caller's: what is reported has to outlive it.
-      for (const [name, tensor] of Object.entries(report)) {
-        reported[name] = tf.keep(tf.clone(tensor));
-      }
-      return loss;
-    },
-    names.map((name) => parameters[name]),
-    undefined as unknown as Scalar,
-    true,
-  );
-  const report: TensorRecord = {};
-  for (const [name, kept] of Object.entries(reported)) {
-    report[name] = tf.clone(kept);
-    kept.dispose();
+  const kept: TensorRecord = {};
+  try {
+    const { value, grads } = tf.engine().gradients(
+      () => {
+        const { loss, report } = f();
+        // The scope of the gradient ends before its caller's: what is reported has to outlive it.
+        for (const [name, tensor] of Object.entries(report)) kept[name] = tf.keep(tf.clone(tensor));
+        return loss;
+      },
+      names.map((name) => parameters[name]),
+      undefined as unknown as Scalar,
+      true,
+    );
+    const report: TensorRecord = {}, gradients: TensorRecord = {};
+    for (const [name, tensor] of Object.entries(kept)) report[name] = tf.clone(tensor);
+    names.forEach((name, i) => gradients[name] = grads[i] ?? tf.zerosLike(parameters[name]));
+    return { loss: value, report: report as A, gradients };
+  } finally {
+    tf.dispose(kept);
   }
-  const gradients: TensorRecord = {};
-  names.forEach((name, i) => gradients[name] = grads[i] ?? tf.zerosLike(parameters[name]));
-  return { loss: value, report: report as A, gradients };
 }

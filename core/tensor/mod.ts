@@ -19,4 +19,5 @@ export type {
 export * from "./average_pool.ts";
 export * from "./device.ts";
 export * from "./gradients.ts";
+export * from "./inner_product.ts";
 export * from "./random.ts";

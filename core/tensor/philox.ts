@@ -85,8 +85,8 @@ export interface PhiloxSource {
   readonly seed: ArrayLike<number>;
   readonly step: number;
   readonly stream: number;
-  /** The index of the first sample that is filled. */
-  readonly firstSample: number;
+  /** The index of the first sample that is filled. Default 0. */
+  readonly firstSample?: number;
 }
 
 /**
@@ -99,7 +99,7 @@ export function fillPhilox(
   out: Int32Array | Float32Array,
   distribution: PhiloxDistribution,
   perSample: number,
-  { seed, step, stream, firstSample }: PhiloxSource,
+  { seed, step, stream, firstSample = 0 }: PhiloxSource,
 ): void {
   const block = new Uint32Array(4), values = new Float64Array(4);
   const samples = perSample === 0 ? 0 : out.length / perSample;

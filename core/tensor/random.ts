@@ -158,7 +158,7 @@ export function randomIndices(key: RandomKey, shape: number[], count: number): T
   if (!(Number.isInteger(count) && count >= 1 && count <= 2 ** 23)) {
     throw new VapoError(
       `cannot draw indices of ${count} things: expected a whole number from 1 to 2^23; ` +
-        "draw from parts of a larger set in turn",
+        "split a larger set",
     );
   }
   return tf.tidy(() =>

@@ -129,16 +129,34 @@ export async function loadCheckpoint(
   expected: TrainingState,
 ): Promise<TrainingState> {
   const { tensors, where } = await readCheckpoint(storage, step);
-  return tf.tidy(() =>
-    unflattenState(matchTensors(tensors, flattenState(expected), where)) as never
-  );
+  const like = flattenState(expected);
+  const unknown = Object.keys(tensors).find((name) => !Object.hasOwn(like, name));
+  if (unknown !== undefined) throw otherConfiguration(where, `tensor "${unknown}" is not known`);
+  return tf.tidy(() => unflattenState(matchTensors(tensors, like, where)) as never);
 }
 
 /**
  * Reads only the averaged parameters of a checkpoint: what is sampled.
  *
  * @param expected parameters of the names and shapes that the run's potential has
+ * @returns the averaged parameters, by name; the caller disposes of them
  * @throws as {@link loadCheckpoint}
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import {
+ *   assignConfig, initialState, loadAverage, memoryStorage, openDataSource, openDevice,
+ *   presetConfig, saveCheckpoint, trainingProblem,
+ * } from "vapo";
+ * await openDevice("cpu");
+ * const config = assignConfig(presetConfig("rings"), ["potential.hidden=[4]"]);
+ * const state = initialState(trainingProblem(config, await openDataSource("rings")));
+ * const storage = memoryStorage();
+ * await saveCheckpoint(storage, state, 0, 1);
+ * const average = await loadAverage(storage, 0, state.parameters);
+ * // Before the first step the average is the parameters.
+ * assertEquals(average["dense0.kernel"].dataSync(), state.parameters["dense0.kernel"].dataSync());
+ * ```
  */
 export async function loadAverage(
   storage: RunStorage,
@@ -208,18 +226,26 @@ function matchTensors(
   where: string,
 ): TensorRecord {
   const matched: TensorRecord = {};
-  const fail = (message: string) => {
-    throw new FormatError(`${where}: ${message}; it belongs to another configuration`);
-  };
   for (const [name, like] of Object.entries(expected)) {
-    const stored = Object.hasOwn(tensors, name) ? tensors[name] : undefined;
-    if (!stored) fail(`tensor "${name}" is missing`);
-    const { shape, data, dtype } = stored!;
+    if (!Object.hasOwn(tensors, name)) {
+      throw otherConfiguration(where, `tensor "${name}" is missing`);
+    }
+    const { shape, data, dtype } = tensors[name];
     const wanted = like.dtype === "int32" ? "I32" : "F32";
     if (dtype !== wanted || shape.join() !== like.shape.join()) {
-      fail(`tensor "${name}" is ${dtype} [${shape}], expected ${wanted} [${like.shape}]`);
+      throw otherConfiguration(
+        where,
+        `tensor "${name}" is ${dtype} [${shape}], expected ${wanted} [${like.shape}]`,
+      );
     }
     matched[name] = tf.tensor(data as Float32Array | Int32Array, [...shape], like.dtype);
   }
   return matched;
+}
+
+function otherConfiguration(where: string, message: string): FormatError {
+  return new FormatError(
+    `${where}: ${message}; it belongs to another configuration: restore the config.json that it ` +
+      "was made with",
+  );
 }

@@ -6,8 +6,11 @@ import { closestString } from "@std/text";
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import { solverNames } from "../flow/sampler.ts";
+import { isSdeMethod } from "../flow/sde.ts";
+import { gaussianPath } from "../homotopy/gaussian_path.ts";
+import { wideResnetPotential } from "../potential/wide_resnet.ts";
 import { deviceNames } from "../tensor/device.ts";
-import { dataNames } from "./data_source.ts";
+import { dataNames, sampleSpace } from "./data_source.ts";
 
 const positive = z.number().positive();
 const count = z.int().min(1).max(2 ** 31 - 1);
@@ -19,8 +22,8 @@ const mlpSchema = z.strictObject({
   hidden: z.array(z.int().min(1).max(8192)).min(1).max(32),
   /** Whether u is an input. */
   timeExplicit: z.boolean(),
-  /** Octaves of u that are inputs beside u itself. */
-  timeFeatures: z.int().min(0).max(64),
+  /** Octaves of u that are inputs beside u itself; a float32 u has no more to tell. */
+  timeFeatures: z.int().min(0).max(20),
   weightNormalization: z.boolean(),
 });
 
@@ -79,8 +82,8 @@ const configSchema = z.strictObject({
     /** Steps of linear warm-up. */
     warmupSteps: z.int().min(0),
     /** The largest global norm of the gradient; null does not clip. */
-    clipNorm: positive.nullable(),
-    /** The decay of the parameters' moving average, which is what is sampled; 0 takes them as they are. */
+    clipNorm: positive.max(1e30).nullable(),
+    /** The decay of the parameters' moving average, which is what is sampled; 0 takes them as they are, but for rounding. */
     averageDecay: fraction.lt(1),
   }),
   training: z.strictObject({
@@ -117,9 +120,6 @@ const configSchema = z.strictObject({
  */
 export type RunConfig = z.infer<typeof configSchema>;
 
-/** Some of a configuration, to be laid over a preset. */
-export type PartialConfig = { [K in keyof RunConfig]?: Partial<RunConfig[K]> | RunConfig[K] };
-
 /**
  * Checks a configuration.
  *
@@ -147,26 +147,58 @@ export function parseConfig(value: unknown, source = "config"): RunConfig {
 
 /** What no key can say by itself. */
 function checkTogether(config: RunConfig, source: string): void {
-  const fail = (message: string) => {
-    throw new ConfigError(`${source}: ${message}`);
-  };
-  const { path, potential, sampling } = config;
-  const uMax = path.timeLaw === "linear-std" ? 1 - path.betaMin / path.omega : 1;
-  if (path.timeLaw === "linear-std" && path.betaMin >= path.omega) {
-    fail(`path.betaMin is ${path.betaMin}: expected less than path.omega (${path.omega})`);
+  try {
+    checkTimes(config);
+    checkPotential(config);
+    const { kind, weightDecay } = config.optimizer;
+    if (kind === "adam" && weightDecay !== 0) {
+      throw new ConfigError(
+        `optimizer.weightDecay is ${weightDecay}: expected 0, since Adam takes none; ` +
+          'set it to 0, or optimizer.kind to "lamb"',
+      );
+    }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(`${source}: ${error.message}`);
   }
-  if (potential.timeExplicit && sampling.until !== null && sampling.until > uMax + 1e-12) {
-    fail(
-      `sampling.until is ${sampling.until}: a time-explicit potential is known up to ${uMax} only; ` +
+}
+
+/** The path can be made, and samples are integrated no further than it goes. */
+function checkTimes({ path, potential, sampling: { until, solver } }: RunConfig): void {
+  if (path.timeLaw === "linear-std" && path.betaMin >= path.omega) {
+    throw new ConfigError(
+      `path.betaMin is ${path.betaMin}: expected less than path.omega (${path.omega})`,
+    );
+  }
+  const { uMax } = gaussianPath(path);
+  if (until === null || until <= uMax + 1e-12) return;
+  if (potential.timeExplicit) {
+    throw new ConfigError(
+      `sampling.until is ${until}: a time-explicit potential is known up to ${uMax} only; ` +
         "lower it, set it to null, or set potential.timeExplicit to false",
     );
   }
-  const image = config.data.name.startsWith("mnist");
+  if (isSdeMethod(solver)) {
+    throw new ConfigError(
+      `sampling.until is ${until}: the score that solver ${solver} needs is known up to ${uMax} ` +
+        "only; lower it, set it to null, or choose another solver",
+    );
+  }
+}
+
+/** The potential takes samples of the data's shape. */
+function checkPotential({ data, potential }: RunConfig): void {
+  const { sampleShape } = sampleSpace(data.name);
+  const image = sampleShape.length === 3;
   if (image !== (potential.kind === "wide-resnet")) {
-    fail(
-      `potential.kind is "${potential.kind}" for data "${config.data.name}": ` +
+    throw new ConfigError(
+      `potential.kind is "${potential.kind}" for data "${data.name}": ` +
         `expected "${image ? "wide-resnet" : "mlp"}"`,
     );
+  }
+  if (potential.kind === "wide-resnet") {
+    // Made and dropped, for its own checks.
+    wideResnetPotential({ ...potential, imageShape: sampleShape as [number, number, number] });
   }
 }
 
@@ -256,25 +288,30 @@ function setKey(config: Record<string, unknown>, path: string[], value: unknown)
   path.forEach((part, depth) => {
     const known = knownKeys(path.slice(0, depth));
     if (!known.includes(part)) {
-      const nearest = closestString(part, known.length > 0 ? known : [part]);
+      const nearest = [...path.slice(0, depth), closestString(part, known)].join(".");
       throw new ConfigError(
-        `--set: unknown key "${path.join(".")}"; ` +
-          (known.length > 0
-            ? `did you mean "${[...path.slice(0, depth), nearest].join(".")}"? ` +
-              `Known here: ${known.join(", ")}`
-            : `"${path.slice(0, depth).join(".")}" holds a value, not keys`),
+        `--set: unknown key "${path.join(".")}"; did you mean "${nearest}"? ` +
+          `Known here: ${known.join(", ")}`,
       );
     }
-    if (depth === path.length - 1) target[part] = value;
-    else if (isSection(target[part])) target = target[part];
-    else {
-      const section = path.slice(0, depth + 1).join(".");
+    if (depth === path.length - 1) {
+      target[part] = value;
+      return;
+    }
+    const section = path.slice(0, depth + 1), name = section.join(".");
+    if (knownKeys(section).length === 0) {
       throw new ConfigError(
-        `--set: ${section} is ${JSON.stringify(target[part])}: expected keys such as "${
-          path.join(".")
-        }"`,
+        `--set: unknown key "${path.join(".")}"; "${name}" holds a value, not keys: ` +
+          `set ${name} itself`,
       );
     }
+    const inside = target[part];
+    if (!isSection(inside)) {
+      throw new ConfigError(
+        `--set: ${name} is ${JSON.stringify(inside)}: expected keys such as "${path.join(".")}"`,
+      );
+    }
+    target = inside;
   });
 }
 

@@ -46,7 +46,17 @@ export interface DataSource extends SampleSpace {
   dispose(): void;
 }
 
-/** What the samples of a data set are like, without reading it. */
+/**
+ * What the samples of a data set are like, without reading it.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { sampleSpace } from "vapo";
+ * assertEquals(sampleSpace("mnist16").sampleShape, [16, 16, 1]);
+ * assertEquals(sampleSpace("rings").distribution?.dimension, 2);
+ * ```
+ */
 export function sampleSpace(name: DataName): SampleSpace {
   if (isToy(name)) {
     const distribution = toyDistributions[name];

@@ -3,7 +3,7 @@
  * function of the configuration, so they hold no clock; on resuming, the lines that the run will
  * write again are taken back first.
  */
-import { VapoError } from "../errors.ts";
+import { FormatError, VapoError } from "../errors.ts";
 import { checkpointSteps } from "./checkpoint.ts";
 import { parseConfig, type RunConfig } from "./config.ts";
 import type { RunStorage } from "./run_storage.ts";
@@ -42,7 +42,8 @@ export async function writeConfig(storage: RunStorage, config: RunConfig): Promi
  * The configuration of an existing run.
  *
  * @param storage the run's directory
- * @throws {VapoError} when the directory is not a run's, or its `config.json` is not JSON
+ * @throws {VapoError} when the directory is not a run's
+ * @throws {FormatError} when its `config.json` is not JSON
  * @throws {ConfigError} when its `config.json` is not a configuration
  * @example
  * ```ts
@@ -65,13 +66,13 @@ export async function readConfig(storage: RunStorage): Promise<RunConfig> {
   return parseConfig(parseJson(decoder.decode(bytes), source), source);
 }
 
-/** JSON whose errors name the file. */
+/** JSON whose {@link FormatError} names the file. */
 export function parseJson(text: string, source: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
     const reason = (error as Error).message.split("\n")[0];
-    throw new VapoError(`${source} is not JSON: ${reason}; mend it or restore it from a copy`);
+    throw new FormatError(`${source} is not JSON: ${reason}; mend it or restore it from a copy`);
   }
 }
 
@@ -85,7 +86,7 @@ export async function appendMetrics(storage: RunStorage, line: MetricsLine): Pro
  * metrics has none.
  *
  * @param storage the run's directory
- * @throws {VapoError} when a line is not JSON
+ * @throws {FormatError} when a line is not JSON
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";

@@ -84,15 +84,18 @@ export async function train(
     saved = step;
   };
 
-  let { state, step } = await startOrResume(problem, storage);
+  const start = await startOrResume(problem, storage);
+  let { state, step } = start;
   let saved = step;
-  if (step === 0) await save();
   let pictureWaits = false;
   const drawDue = async () => {
     if (step === 0 || (step % sampleEvery !== 0 && step !== steps)) return;
     pictureWaits = !await savePicture(problem, state, step, { storage, signal, onNotice });
   };
   try {
+    // Not before the checkpoint was read: a damaged one leaves the run as it is.
+    await rewindMetrics(storage, step);
+    if (start.isNew) await save();
     // A run that was stopped at a picture begins with it.
     if (await storage.read(picturePath(step)) === null) await drawDue();
     while (step < steps && !signal?.aborted) {
@@ -115,7 +118,16 @@ export async function train(
   }
 }
 
-/** Whether a run has come to its end: its last checkpoint is there, and its last picture. */
+/**
+ * Whether a run has come to its end: its last checkpoint is there, and its last picture.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { isComplete, memoryStorage, presetConfig } from "vapo";
+ * assertEquals(await isComplete(presetConfig("rings"), memoryStorage()), false);
+ * ```
+ */
 export async function isComplete(
   { training: { steps } }: RunConfig,
   storage: RunStorage,
@@ -131,13 +143,12 @@ function picturePath(step: number): string {
 async function startOrResume(
   problem: TrainingProblem,
   storage: RunStorage,
-): Promise<{ state: TrainingState; step: number }> {
-  const fresh = initialState(problem);
+): Promise<{ state: TrainingState; step: number; isNew: boolean }> {
   const step = await newestCheckpoint(storage);
-  await rewindMetrics(storage, step ?? 0);
-  if (step === null) return { state: fresh, step: 0 };
+  const fresh = initialState(problem);
+  if (step === null) return { state: fresh, step: 0, isNew: true };
   try {
-    return { state: await loadCheckpoint(storage, step, fresh), step };
+    return { state: await loadCheckpoint(storage, step, fresh), step, isNew: false };
   } finally {
     disposeState(fresh);
   }

@@ -6,6 +6,7 @@
 import {
   fork,
   lossAndGradients,
+  type RandomKey,
   randomNormal,
   randomUniform,
   type Scalar,
@@ -14,9 +15,9 @@ import {
   tf,
 } from "../tensor/mod.ts";
 import { conditionalSample, type GaussianPath, gaussianPath } from "../homotopy/gaussian_path.ts";
-import { energyExcess, energyLoss, type PathBatch } from "../loss/energy_loss.ts";
+import { energyExcess, type EnergyLoss, energyLoss, type PathBatch } from "../loss/energy_loss.ts";
 import { adam } from "../optim/adam.ts";
-import { clipByGlobalNorm } from "../optim/clipping.ts";
+import { clipByGlobalNorm, globalNorm } from "../optim/clipping.ts";
 import { updateAverage } from "../optim/ema.ts";
 import { lamb } from "../optim/lamb.ts";
 import { zeroMoments } from "../optim/moments.ts";
@@ -111,9 +112,13 @@ export function configuredPotential(
   });
 }
 
+/** Layers are scaled by the deviations that they have on a batch: on one of 1 or 2, by next to 0. */
+const FEWEST_FOR_INITIALIZATION = 16;
+
 /**
  * The state of a run before its first step, a function of the configuration alone. Potentials with
- * weight normalisation are initialised from the first batch.
+ * weight normalisation are initialised from draws of their own, as many as a batch has but at
+ * least 16.
  *
  * @param problem stays the caller's
  * @returns a state that belongs to the caller: see {@link disposeState}
@@ -140,7 +145,8 @@ export function initialState(problem: TrainingProblem): TrainingState {
     const key = fork(stateKey(empty), "initialization");
     let parameters = potential.initialize(key);
     if (potential.initializeFromData) {
-      const { data, noise, time } = drawBatchFor(problem, key);
+      const n = Math.max(config.training.batchSize, FEWEST_FOR_INITIALIZATION);
+      const { data, noise, time } = drawBatchFor(problem, key, n);
       const x = conditionalSample(data, noise, path.tensorAt(time));
       parameters = potential.initializeFromData(parameters, x, time);
     }
@@ -177,14 +183,14 @@ export function initialState(problem: TrainingProblem): TrainingState {
  * ```
  */
 export function drawBatch(problem: TrainingProblem, state: TrainingState): PathBatch {
-  return drawBatchFor(problem, stateKey(state));
+  return drawBatchFor(problem, stateKey(state), problem.config.training.batchSize);
 }
 
 function drawBatchFor(
   { config, data, path }: TrainingProblem,
-  key: ReturnType<typeof stateKey>,
+  key: RandomKey,
+  n: number,
 ): PathBatch {
-  const n = config.training.batchSize;
   return {
     data: data.draw(n, fork(key, "data")),
     noise: randomNormal(fork(key, "noise"), [n, ...data.sampleShape]),
@@ -200,9 +206,7 @@ function drawTimes(draw: RunConfig["loss"]["timeDraw"], uniform: Tensor, uMax: n
 }
 
 /**
- * One step. A loss or a gradient that is not finite is noted in the state's `firstNonFinite`, with
- * the number of the step it came up at, so that nobody has to read the loss every step to know it
- * later.
+ * One step: {@link lossOnBatch}, then {@link updateState}.
  *
  * @param problem gives the loss, the optimiser and the schedule
  * @param state stays the caller's
@@ -230,19 +234,52 @@ function drawTimes(draw: RunConfig["loss"]["timeDraw"], uniform: Tensor, uMax: n
  * ```
  */
 export function trainingStep(
-  { config, path, potential, optimizer }: TrainingProblem,
+  problem: TrainingProblem,
   state: TrainingState,
   batch: PathBatch,
+): { state: TrainingState; metrics: StepMetrics } {
+  return updateState(problem, state, lossOnBatch(problem, state, batch));
+}
+
+/**
+ * The loss on a batch, its parts and its gradients: all that a step learns from its batch. Each is
+ * a mean over the batch, so that means over parts of equal size are those of the whole.
+ */
+export interface BatchLoss {
+  readonly loss: Scalar;
+  readonly parts: Omit<EnergyLoss, "loss">;
+  readonly gradients: TensorRecord;
+}
+
+/** The first half of a step, the only one that sees the batch. */
+export function lossOnBatch(
+  { config, path, potential }: TrainingProblem,
+  { parameters }: TrainingState,
+  batch: PathBatch,
+): BatchLoss {
+  const { loss, report, gradients } = lossAndGradients(() => {
+    const { loss, ...parts } = energyLoss(potential, parameters, batch, path, config.loss);
+    return { loss, report: parts };
+  }, parameters);
+  return { loss, parts: report, gradients };
+}
+
+/**
+ * The second half of a step: clipping, optimiser and moving average. A loss or a gradient that is
+ * not finite is noted in the state's `firstNonFinite`, with the number of the step it came up at, so
+ * that nobody has to read the loss every step to know it later.
+ */
+export function updateState(
+  { config, optimizer }: TrainingProblem,
+  state: TrainingState,
+  { loss, parts, gradients: raw }: BatchLoss,
 ): { state: TrainingState; metrics: StepMetrics } {
   const { parameters, average, moments, counters } = state;
   const { clipNorm, averageDecay, learningRate: rate, schedule, warmupSteps } = config.optimizer;
   const step = stepNumber(state);
-
-  const { loss, report, gradients: raw } = lossAndGradients(() => {
-    const { loss, ...report } = energyLoss(potential, parameters, batch, path, config.loss);
-    return { loss, report };
-  }, parameters);
-  const { gradients, norm } = clipByGlobalNorm(raw, clipNorm ?? Number.MAX_VALUE);
+  const { gradients, norm } = clipNorm === null
+    ? { gradients: raw, norm: globalNorm(raw) }
+    : clipByGlobalNorm(raw, clipNorm);
   const learningRate = learningRateAt(
     { kind: schedule, learningRate: rate, warmupSteps, totalSteps: config.training.steps },
     step,
@@ -259,7 +296,7 @@ export function trainingStep(
         firstNonFinite: noteNonFinite(counters, loss, norm),
       },
     },
-    metrics: { loss, ...report, gradientNorm: norm, learningRate },
+    metrics: { loss, ...parts, gradientNorm: norm, learningRate },
   };
 }
 

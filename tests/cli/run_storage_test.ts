@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { VapoError } from "../../core/errors.ts";
 import { directoryStorage, removeLeftovers } from "../../cli/run_storage.ts";
 import { lockRun } from "../../cli/run_lock.ts";
@@ -31,6 +31,49 @@ Deno.test("a directory takes the place of another whole", () =>
     assertEquals((await storage.list("checkpoints/step")).sort(), ["b", "c"]);
     assertEquals(await storage.read("checkpoints/step/b"), bytes(3));
     assertEquals((await Array.fromAsync(Deno.readDir(`${cwd}/checkpoints`))).length, 1);
+  }));
+
+/** Runs a check over and over while something is under way. */
+async function checkedWhile(underWay: Promise<void>, check: () => void): Promise<number> {
+  let done = false, checks = 0;
+  underWay = underWay.finally(() => done = true);
+  for (; !done; checks++) {
+    check();
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  await underWay;
+  return checks;
+}
+
+Deno.test("whoever looks while they are written sees files and directories whole", () =>
+  inTemporaryDirectory(async (cwd) => {
+    const storage = directoryStorage(cwd);
+    const size = 2 ** 22, large = new Uint8Array(size);
+    const sizes = (directory: string) =>
+      Array.from(
+        Deno.readDirSync(directory),
+        ({ name }) => [name, Deno.statSync(`${directory}/${name}`).size] as const,
+      );
+    const isThere = (path: string) => {
+      try {
+        return Deno.lstatSync(path) !== null;
+      } catch {
+        return false;
+      }
+    };
+    let checks = await checkedWhile(storage.write("file", large), () => {
+      if (isThere(`${cwd}/file`)) assertEquals(Deno.statSync(`${cwd}/file`).size, size);
+    });
+    const files = { a: large, b: large, c: large, d: bytes(1) };
+    checks += await checkedWhile(storage.writeDirectory("made", files), () => {
+      if (isThere(`${cwd}/made`)) {
+        assertEquals(sizes(`${cwd}/made`).sort(), [["a", size], ["b", size], ["c", size], [
+          "d",
+          1,
+        ]]);
+      }
+    });
+    assert(checks > 2, `${checks} checks`);
   }));
 
 Deno.test("paths that leave the directory are refused", async () => {

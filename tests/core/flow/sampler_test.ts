@@ -1,6 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
-import { VapoError } from "../../../core/errors.ts";
+import { NonFiniteError, VapoError } from "../../../core/errors.ts";
 import { logDensity, negativeLogLikelihood } from "../../../core/flow/likelihood.ts";
+import { solveOde } from "../../../core/flow/ode/mod.ts";
 import { drawSamples, type SampleOptions, solverNames } from "../../../core/flow/sampler.ts";
 import {
   exactLaplacian,
@@ -11,7 +12,16 @@ import {
 import { mixtureLogDensity } from "../../../core/homotopy/gaussian_mixture.ts";
 import { gaussianPath } from "../../../core/homotopy/gaussian_path.ts";
 import { mlpPotential } from "../../../core/potential/mlp.ts";
-import { openDevice, randomKey, randomNormal, tf } from "../../../core/tensor/mod.ts";
+import type { Potential } from "../../../core/potential/potential.ts";
+import {
+  fork,
+  openDevice,
+  randomKey,
+  randomNormal,
+  type Tensor,
+  type TensorRecord,
+  tf,
+} from "../../../core/tensor/mod.ts";
 import { gaussianPotential } from "../../gaussian_potential.ts";
 import { webgpuTest } from "../../webgpu.ts";
 
@@ -76,6 +86,111 @@ Deno.test("samples depend on the seed and their index, not on how they are batch
   assertEquals((await draw({ n: 10 })).length, 20);
   (await draw({ n: 10 })).forEach((value, i) => assertAlmostEquals(value, all[i], 1e-6));
   assert((await draw({ seed: 4 }))[0] !== all[0]);
+  const noisy = { solver: "euler-maruyama", refineSteps: 2 } as const;
+  const together = await draw(noisy);
+  (await draw({ ...noisy, batchSize: 7 })).forEach((value, i) =>
+    assertAlmostEquals(value, together[i], 1e-6)
+  );
+  assert(together[0] !== all[0]);
+});
+
+Deno.test("evaluations are counted for one batch, refinement included", async () => {
+  await openDevice("wasm");
+  const fixed = { ...options, solver: "heun", steps: 10, batchSize: 7 } as const;
+  const plain = await drawSamples(potential, {}, path, fixed);
+  const refined = await drawSamples(potential, {}, path, { ...fixed, refineSteps: 3 });
+  assertEquals([plain.nfev, refined.nfev], [20, 23]);
+});
+
+Deno.test("implicit solvers are given products with the Hessian, not left to differences", async () => {
+  await openDevice("wasm");
+  const few = { ...options, n: 4, solver: "backward-euler", steps: 3 } as const;
+  const { nfev } = await drawSamples(potential, {}, path, few);
+  const velocity = velocityField(potential, {}), jvp = hessianProduct(potential, {});
+  const x0 = randomNormal(fork(randomKey(few.seed), "prior"), [4, 2]);
+  const solve = (more: { jvp?: typeof jvp }) =>
+    solveOde<Tensor>(velocity, [0, until], x0, {
+      method: "backward-euler",
+      steps: 3,
+      rtol: few.rtol,
+      atol: few.atol,
+      ...more,
+    });
+  assertEquals(nfev, (await solve({ jvp })).nfev);
+  assert(nfev < (await solve({})).nfev);
+});
+
+Deno.test("the prior is as wide as the path says", async () => {
+  await openDevice("wasm");
+  const still = { ...potential, apply: (_p: TensorRecord, x: Tensor) => tf.mul(tf.sum(x, 1), 0) };
+  const wide = gaussianPath({ omega: 3 });
+  const once = { ...options, n: 5000, solver: "euler", steps: 1 } as const;
+  const { samples } = await drawSamples(still, {}, wide, once);
+  const deviation = Math.sqrt(tf.moments(tf.tensor1d(samples)).variance.dataSync()[0]);
+  assertAlmostEquals(deviation, 3, 4 * 3 / Math.sqrt(2 * samples.length));
+});
+
+Deno.test("options out of range are refused by name, and nothing is left on the device", async () => {
+  await openDevice("wasm");
+  const before = tf.memory().numTensors;
+  const wrong: [Partial<SampleOptions>, string][] = [
+    [{ n: 0 }, "n is 0"],
+    [{ n: 2.5 }, "n is 2.5"],
+    [{ batchSize: 0 }, "batchSize is 0"],
+    [{ frames: -1 }, "frames is -1"],
+    [{ refineSteps: 0.5 }, "refineSteps is 0.5"],
+    [{ prior: new Float32Array(79) }, "prior holds 79 values: expected 80"],
+    [{ solver: "euler-maruyama", noise: -1 }, "noise is -1"],
+    [{ solver: "euler-maruyama", steps: 0 }, "steps is 0"],
+    [{ solver: "heun", steps: 0 }, "steps = 0"],
+  ];
+  for (const [more, message] of wrong) {
+    const draw = () => drawSamples(potential, {}, path, { ...options, ...more });
+    await assertRejects(draw, VapoError, message);
+    assertEquals(tf.memory().numTensors, before, message);
+  }
+});
+
+Deno.test("samples that stop being finite are refused, and leave nothing on the device", async () => {
+  await openDevice("wasm");
+  // Its velocity is 0 up to the end, where refinement meets infinity.
+  const ending: Potential = {
+    sampleShape: [2],
+    timeExplicit: false,
+    initialize: () => ({}),
+    apply: (_parameters, x, u) =>
+      tf.mul(
+        tf.sum(x, 1),
+        tf.where(tf.less(u, until), tf.zerosLike(u), tf.fill(u.shape, Infinity)),
+      ),
+  };
+  const before = tf.memory().numTensors;
+  const fixed = { ...options, solver: "euler", steps: 3, refineSteps: 2 } as const;
+  await assertRejects(
+    () => drawSamples(ending, {}, path, fixed),
+    NonFiniteError,
+    "refinement by 2",
+  );
+  assertEquals(tf.memory().numTensors, before);
+  const noisy = { ...fixed, solver: "stochastic-heun" } as const;
+  await assertRejects(
+    () => drawSamples(ending, {}, path, noisy),
+    NonFiniteError,
+    "stochastic-heun",
+  );
+  assertEquals(tf.memory().numTensors, before);
+});
+
+Deno.test("an abort ends a drawing and leaves nothing on the device", async () => {
+  await openDevice("wasm");
+  const before = tf.memory().numTensors;
+  for (const solver of ["euler-maruyama", "heun"] as const) {
+    const abort = new AbortController();
+    setTimeout(() => abort.abort(new Error("enough")), 50);
+    const endless = { ...options, solver, steps: 1_000_000, signal: abort.signal };
+    await assertRejects(() => drawSamples(potential, {}, path, endless), Error, "enough");
+    assertEquals(tf.memory().numTensors, before, solver);
+  }
 });
 
 for (const solver of ["rk45", "rk4", "euler-maruyama"] as const) {
@@ -89,7 +204,9 @@ for (const solver of ["rk45", "rk4", "euler-maruyama"] as const) {
       frames,
       batchSize: 3,
     });
-    assertEquals(times?.map((time) => +time.toFixed(6)), [0, 0.3, 0.6, 0.9]);
+    // A stochastic trajectory is known at the ends of its hundred steps.
+    const thirds = solver === "euler-maruyama" ? [0.297, 0.603] : [0.3, 0.6];
+    assertEquals(times?.map((time) => +time.toFixed(6)), [0, ...thirds, 0.9]);
     assertEquals(trajectory?.length, frames * n * 2);
     const frame = (i: number) => [...trajectory!.subarray(i * n * 2, (i + 1) * n * 2)];
     frame(3).forEach((value, i) => assertAlmostEquals(value, samples[i], 1e-6));
@@ -127,6 +244,20 @@ Deno.test("refinement leaves the samples' spread at the path's marginal", async 
   variance.dataSync().forEach((v) => assertAlmostEquals(Math.sqrt(v), scale, 0.02));
 });
 
+Deno.test("refinement at the end's own time mends what a coarse solver left", async () => {
+  await openDevice("wasm");
+  const coarse = { ...options, n: 4000, until: 0.5, solver: "euler", steps: 1 } as const;
+  const spread = async (refineSteps: number) => {
+    const { samples } = await drawSamples(potential, {}, path, { ...coarse, refineSteps });
+    const { variance } = tf.moments(tf.tensor2d(samples, [4000, 2]), 0);
+    return Math.sqrt(tf.mean(variance).dataSync()[0]);
+  };
+  const { alpha, beta } = path.at(0.5);
+  const exact = Math.hypot(alpha * deviation, beta);
+  assert(Math.abs(await spread(0) - exact) > 0.1);
+  assertAlmostEquals(await spread(100), exact, 0.05);
+});
+
 Deno.test("a time that the potential does not know is refused", async () => {
   await openDevice("cpu");
   for (const [wrong, message] of [[1.5, "known up to 0.99"], [-1, "above 0"]] as const) {
@@ -144,6 +275,40 @@ Deno.test("a time-implicit potential is integrated past the path's end", async (
   const parameters = implicit.initialize(randomKey(1));
   const { samples } = await drawSamples(implicit, parameters, path, { ...options, until: 1.5 });
   assert(samples.every(Number.isFinite));
+});
+
+Deno.test("the Laplacian of images is that of their values", async () => {
+  await openDevice("cpu");
+  // Φ = Σ cᵢxᵢ³ has ΔΦ = 6 Σ cᵢxᵢ.
+  const c = tf.tensor4d([1, 2, 3, 4, 5, 6], [1, 3, 2, 1]);
+  const cubic: Potential = {
+    sampleShape: [3, 2, 1],
+    timeExplicit: false,
+    initialize: () => ({}),
+    apply: (_parameters, x) => tf.sum(tf.mul(c, tf.pow(x, 3)), [1, 2, 3]),
+  };
+  const x = tf.tensor4d([1, 0, 0, 1, 0, 0, 0, 2, 1, 0, 0, 1], [2, 3, 2, 1]);
+  const found = exactLaplacian(cubic, {})(0, x).dataSync();
+  [6 * (1 + 4), 6 * (2 * 2 + 3 + 6)].forEach((value, i) =>
+    assertAlmostEquals(found[i], value, 1e-3)
+  );
+});
+
+Deno.test("the density of a prior that is not of unit width is the closed form", async () => {
+  await openDevice("wasm");
+  const wide = gaussianPath({ omega: 2 });
+  const points = [1.5, -2, 1, -1, 2.2, -2.5, 0, 0];
+  const exactPotential = gaussianPotential(wide, mean, deviation);
+  const x = tf.tensor2d(points, [4, 2]);
+  const found = await logDensity(exactPotential, {}, wide, x, { time: until });
+  const exact = mixtureLogDensity(
+    { means: [mean], std: deviation },
+    Float64Array.from(points),
+    wide.at(until),
+  );
+  found.forEach((value, i) => assertAlmostEquals(value, exact[i], 5e-3));
+  const atEnd = await logDensity(exactPotential, {}, wide, x);
+  assertEquals(atEnd, await logDensity(exactPotential, {}, wide, x, { time: wide.uMax }));
 });
 
 const net = mlpPotential({ dimension: 2, hidden: [12, 12], timeExplicit: true });

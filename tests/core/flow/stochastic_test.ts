@@ -6,7 +6,14 @@ import { sdeMethodNames, solveSde } from "../../../core/flow/sde.ts";
 import { scoreFromVelocity, velocityField } from "../../../core/flow/velocity.ts";
 import { mixtureScore } from "../../../core/homotopy/gaussian_mixture.ts";
 import { gaussianPath } from "../../../core/homotopy/gaussian_path.ts";
-import { openDevice, randomKey, randomNormal, type Tensor, tf } from "../../../core/tensor/mod.ts";
+import {
+  fork,
+  openDevice,
+  randomKey,
+  randomNormal,
+  type Tensor,
+  tf,
+} from "../../../core/tensor/mod.ts";
 import { gaussianPotential } from "../../gaussian_potential.ts";
 
 const path = gaussianPath();
@@ -60,6 +67,31 @@ for (const method of sdeMethodNames) {
   }
 }
 
+Deno.test("a step of each solver is as written, at the noise that it has by default", async () => {
+  await openDevice("cpu");
+  const u = 0.6, key = randomKey(3), x0 = tf.tensor2d([[0.4, -0.3]]);
+  const dW = tf.mul(randomNormal(fork(key, "sde 0"), [1, 2]), Math.sqrt(u));
+  const g = (u: number) => {
+    const { beta, betaDot } = path.at(u);
+    return Math.sqrt(2 * 0.5 * beta * Math.abs(betaDot));
+  };
+  const drift = (u: number, x: Tensor) => {
+    const v = velocity(u, x), score = scoreFromVelocity(x, v, path.at(u));
+    return tf.add(v, tf.mul(score, g(u) ** 2 / 2));
+  };
+  const along = (slope: Tensor, noise: number) =>
+    tf.addN([x0, tf.mul(slope, u), tf.mul(dW, noise)]);
+  const slope = drift(0, x0), euler = along(slope, g(0));
+  const heun = along(tf.mul(tf.add(slope, drift(u, euler)), 0.5), (g(0) + g(u)) / 2);
+  for (
+    const [method, expected] of [["euler-maruyama", euler], ["stochastic-heun", heun]] as const
+  ) {
+    const { y } = await solveSde(velocity, path, x0, u, { method, steps: 1, key });
+    const values = expected.dataSync();
+    y.dataSync().forEach((value, i) => assertAlmostEquals(value, values[i], 1e-5, method));
+  }
+});
+
 Deno.test("stochastic draws depend on the key alone", async () => {
   await openDevice("cpu");
   const run = async (seed: number) => {
@@ -73,16 +105,18 @@ Deno.test("stochastic draws depend on the key alone", async () => {
 
 Deno.test("a stochastic solver goes no further than the score is known", async () => {
   await openDevice("cpu");
-  await assertRejects(
-    () =>
-      solveSde(velocity, path, tf.zeros([1, 2]), 1.5, {
-        method: "euler-maruyama",
-        steps: 5,
-        key: randomKey(1),
-      }),
-    VapoError,
-    "cannot go to u = 1.5",
-  );
+  for (const until of [1.5, 0.995, 0, NaN]) {
+    await assertRejects(
+      () =>
+        solveSde(velocity, path, tf.zeros([1, 2]), until, {
+          method: "euler-maruyama",
+          steps: 5,
+          key: randomKey(1),
+        }),
+      VapoError,
+      `cannot go to u = ${until}`,
+    );
+  }
 });
 
 Deno.test("Langevin refinement carries a wrong sample towards the marginal", async () => {
@@ -103,6 +137,9 @@ Deno.test("Langevin refinement carries a wrong sample towards the marginal", asy
     assertAlmostEquals(found.mean[i], alpha * m, 0.03);
     assertAlmostEquals(found.deviation[i], width, 0.03);
   });
+  const few = (time?: number) =>
+    refineByLangevin(velocity, path, wrong, { steps: 1, key, time }).dataSync();
+  assertEquals(few(), few(path.uMax));
 });
 
 Deno.test("no tensor is left behind by a stochastic solver or a refinement", async () => {
@@ -127,5 +164,8 @@ Deno.test("spherical interpolation: ends, equal norms, angle in proportion, para
   assertAlmostEquals(Math.hypot(...third), 3, 1e-12);
   assertAlmostEquals(Math.atan2(third[2], third[0]), Math.PI / 6, 1e-12);
   assertEquals([...sphericalInterpolation([1, 1], [2, 2], 0.5)], [1.5, 1.5]);
+  // An angle of 0.01 is an angle still: a straight line would shorten the middle by 1e-5 of it.
+  const close = sphericalInterpolation([1, 0], [Math.cos(0.01), Math.sin(0.01)], 0.5);
+  assertAlmostEquals(Math.hypot(...close), 1, 1e-9);
   assertThrows(() => sphericalInterpolation([1], [1, 2], 0.5), VapoError, "1 and 2 values");
 });

@@ -52,31 +52,34 @@ Deno.test("LAMB clamps the weight norm and leaves a zero tensor its plain step",
   assertAlmostEquals(updated.parameters.zero.dataSync()[0], -0.1, 1e-6);
 });
 
-Deno.test("Adam follows Kingma and Ba's recursion in float64", async () => {
-  await openDevice("wasm");
-  const beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, rate = 0.01;
-  const optimizer = adam({ beta1, beta2, epsilon });
-  let parameters: TensorRecord = { w: tf.tensor1d([1, -2]) };
-  let moments = zeroMoments(parameters);
-  const p = [1, -2], m = [0, 0], v = [0, 0];
-  for (let t = 1; t <= 50; t++) {
-    const gradients = p.map((x, i) => Math.sin(3 * x + i) + 0.1 * t);
-    ({ parameters, moments } = optimizer.update({
-      parameters,
-      gradients: { w: tf.tensor1d(gradients) },
-      moments,
-      learningRate: tf.scalar(rate),
-      step: tf.scalar(t - 1),
-    }));
-    gradients.forEach((g, i) => {
-      m[i] = beta1 * m[i] + (1 - beta1) * g;
-      v[i] = beta2 * v[i] + (1 - beta2) * g * g;
-      const corrected = Math.sqrt(v[i] / (1 - beta2 ** t)) + epsilon;
-      p[i] -= rate * m[i] / (1 - beta1 ** t) / corrected;
-    });
-    parameters.w.dataSync().forEach((value, i) => assertAlmostEquals(value, p[i], 2e-6));
-  }
-});
+// An ε of the gradients' size tells √v̂ + ε from √(v̂ + ε).
+for (const epsilon of [1e-8, 0.5]) {
+  Deno.test(`Adam follows Kingma and Ba's recursion in float64, ε = ${epsilon}`, async () => {
+    await openDevice("wasm");
+    const beta1 = 0.9, beta2 = 0.999, rate = 0.01;
+    const optimizer = adam({ beta1, beta2, epsilon });
+    let parameters: TensorRecord = { w: tf.tensor1d([1, -2]) };
+    let moments = zeroMoments(parameters);
+    const p = [1, -2], m = [0, 0], v = [0, 0];
+    for (let t = 1; t <= 50; t++) {
+      const gradients = p.map((x, i) => Math.sin(3 * x + i) + 0.1 * t);
+      ({ parameters, moments } = optimizer.update({
+        parameters,
+        gradients: { w: tf.tensor1d(gradients) },
+        moments,
+        learningRate: tf.scalar(rate),
+        step: tf.scalar(t - 1),
+      }));
+      gradients.forEach((g, i) => {
+        m[i] = beta1 * m[i] + (1 - beta1) * g;
+        v[i] = beta2 * v[i] + (1 - beta2) * g * g;
+        const corrected = Math.sqrt(v[i] / (1 - beta2 ** t)) + epsilon;
+        p[i] -= rate * m[i] / (1 - beta1 ** t) / corrected;
+      });
+      parameters.w.dataSync().forEach((value, i) => assertAlmostEquals(value, p[i], 2e-6));
+    }
+  });
+}
 
 Deno.test("the global norm is that of one long vector, and only a larger one is clipped", async () => {
   await openDevice("cpu");

@@ -84,8 +84,10 @@ for (const [name, potential] of potentials) {
     const x = randomNormal(randomKey(8), [3, ...potential.sampleShape]);
     const u = tf.tensor1d([0.1, 0.5, 0.9]);
     const all = potential.apply(parameters, x, u).dataSync();
-    const one = potential.apply(parameters, tf.slice(x, 1, 1), tf.slice(u, 1, 1)).dataSync();
-    assertAlmostEquals(one[0], all[1], 1e-5 * (1 + Math.abs(all[1])));
+    all.forEach((value, i) => {
+      const one = potential.apply(parameters, tf.slice(x, i, 1), tf.slice(u, i, 1)).dataSync();
+      assertAlmostEquals(one[0], value, 1e-5 * (1 + Math.abs(value)));
+    });
   });
 }
 
@@ -120,6 +122,44 @@ Deno.test("plain layers pass data-dependent initialisation unchanged", async () 
   for (const name of Object.keys(parameters)) assert(again[name] === parameters[name]);
 });
 
+Deno.test("time is an input as it is, and as sines and cosines of its octaves", async () => {
+  await openDevice("cpu");
+  const potential = mlpPotential({
+    dimension: 2,
+    hidden: [],
+    timeExplicit: true,
+    timeFeatures: 3,
+  });
+  const u = 0.37, quarter = Math.PI / 2;
+  const expected = [5, 7, u];
+  for (const octave of [1, 2, 4]) {
+    expected.push(Math.sin(octave * quarter * u), Math.cos(octave * quarter * u));
+  }
+  // Without hidden layers Φ is a sum of the inputs: each kernel below picks out one.
+  expected.forEach((value, input) => {
+    const kernel = tf.tensor2d(expected.map((_, i) => [i === input ? 1 : 0]));
+    const parameters = { "dense0.kernel": kernel, "dense0.bias": tf.zeros([1]) };
+    const [phi] = potential.apply(parameters, tf.tensor2d([[5, 7]]), tf.tensor1d([u])).dataSync();
+    assertAlmostEquals(phi, value, 1e-6, `input ${input}`);
+  });
+});
+
+Deno.test("layers of one shape start from different draws", async () => {
+  await openDevice("cpu");
+  for (const weightNormalization of [false, true]) {
+    const potential = mlpPotential({
+      dimension: 4,
+      hidden: [4, 4],
+      timeExplicit: false,
+      weightNormalization,
+    });
+    const parameters = potential.initialize(randomKey(1));
+    const weights = weightNormalization ? "v" : "kernel";
+    const [a, b] = [0, 1].map((i) => parameters[`dense${i}.${weights}`].dataSync()[0]);
+    assert(a !== b);
+  }
+});
+
 Deno.test("equal keys give equal parameters, other seeds other ones", async () => {
   await openDevice("cpu");
   const kernel = (seed: number) =>
@@ -129,16 +169,18 @@ Deno.test("equal keys give equal parameters, other seeds other ones", async () =
 });
 
 Deno.test("an image that cannot be halved is refused with its size", () => {
-  assertThrows(
-    () =>
-      wideResnetPotential({
-        imageShape: [14, 14, 1],
-        channels: 4,
-        multipliers: [1, 2, 2],
-        blocksPerLevel: 1,
-        timeExplicit: false,
-      }),
-    ConfigError,
-    "image size 14×14 with 3 levels: expected sides divisible by 4",
-  );
+  for (const [height, width] of [[14, 14], [14, 16], [16, 14]]) {
+    assertThrows(
+      () =>
+        wideResnetPotential({
+          imageShape: [height, width, 1],
+          channels: 4,
+          multipliers: [1, 2, 2],
+          blocksPerLevel: 1,
+          timeExplicit: false,
+        }),
+      ConfigError,
+      `image size ${height}×${width} with 3 levels: expected sides divisible by 4`,
+    );
+  }
 });

@@ -52,6 +52,19 @@ async function assertSecondGradient(): Promise<void> {
   );
 }
 
+/** Pooling is linear: the gradient of ∇(½ Σ pool(x)²)·w in x is pooling and spreading w by quarters. */
+async function assertProductWithHessian(): Promise<void> {
+  const input = tf.tensor4d(values, shape);
+  const w = tf.tensor4d(values.map((value, i) => Math.cos(i) - value), shape);
+  const energy = (x: Tensor4D) => tf.mul(0.5, tf.sum(tf.square(averagePool2(x)), [1, 2, 3]));
+  const { gradient } = batchValueAndGradient((x) => {
+    const inner = batchValueAndGradient((y) => energy(y as Tensor4D), x).gradient;
+    return tf.sum(tf.mul(inner, w), [1, 2, 3]);
+  }, input);
+  const spread = tf.image.resizeNearestNeighbor(tf.avgPool(w, 2, 2, "valid"), [4, 6]);
+  assertClose(await gradient.data(), Array.from(await spread.data(), (mean) => mean / 4), 1e-5);
+}
+
 for (const device of ["cpu", "wasm"] as const) {
   Deno.test(`averagePool2 is the mean over 2×2 blocks on ${device}`, async () => {
     await openDevice(device);
@@ -60,8 +73,12 @@ for (const device of ["cpu", "wasm"] as const) {
   Deno.test(`averagePool2 can be differentiated twice on ${device}`, async () => {
     await openDevice(device);
     await assertSecondGradient();
+    await assertProductWithHessian();
   });
 }
 
 webgpuTest("averagePool2 is the mean over 2×2 blocks", assertMeans);
-webgpuTest("averagePool2 can be differentiated twice", assertSecondGradient);
+webgpuTest("averagePool2 can be differentiated twice", async () => {
+  await assertSecondGradient();
+  await assertProductWithHessian();
+});

@@ -1,4 +1,5 @@
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { VapoError } from "../../../core/errors.ts";
 import {
   fork,
   openDevice,
@@ -127,6 +128,7 @@ Deno.test("a fork's stream is FNV-1a of its label", () => {
   assertEquals(fork(key, "a").seed, key.seed);
   assertEquals(fork(key, "a").step, key.step);
   assertNotEquals(fork(fork(key, "a"), "b").stream, fork(fork(key, "b"), "a").stream);
+  assertNotEquals(fork(fork(key, "a"), "b").stream, fork(key, "b").stream);
 });
 
 Deno.test("a step that lives on the device draws what a number draws", async () => {
@@ -155,6 +157,40 @@ Deno.test("few samples are a prefix of many", async () => {
 });
 
 webgpuTest("few samples are a prefix of many", assertPrefix);
+
+/** A draw that starts at some sample is that part of the whole draw. */
+async function assertPart(): Promise<void> {
+  for (const [name, draw] of Object.entries(draws)) {
+    for (const perSample of [[], [3], [2, 2]]) {
+      const key = randomKey(17, 2), first = 37;
+      const size = perSample.reduce((product, side) => product * side, 1);
+      const whole = await draw(key, [100, ...perSample]).data();
+      const part = await draw(fork({ ...key, firstSample: first }, ""), [10, ...perSample]).data();
+      const forked = await draw(fork(key, ""), [100, ...perSample]).data();
+      assertEquals(part, forked.slice(first * size, (first + 10) * size), `${name}, forked`);
+      const rest = await draw({ ...key, firstSample: first }, [63, ...perSample]).data();
+      assertEquals(rest, whole.slice(first * size), `${name} [n, ${perSample}]`);
+    }
+  }
+}
+
+Deno.test("a draw that starts at some sample is that part of the whole draw", async () => {
+  for (const device of ["cpu", "wasm"] as const) {
+    await openDevice(device);
+    await assertPart();
+  }
+});
+
+webgpuTest("a draw that starts at some sample is that part of the whole draw", assertPart);
+
+Deno.test("indices of no things, or of more than one draw has values, are refused", async () => {
+  await openDevice("cpu");
+  for (const count of [0, -1, 1.5, 2 ** 23 + 1, NaN]) {
+    assertThrows(() => randomIndices(randomKey(1), [2], count), VapoError, `of ${count} things`);
+  }
+  const all = await randomIndices(randomKey(1), [1000], 2 ** 23).data();
+  assert(all.every((index) => index >= 0 && index < 2 ** 23));
+});
 
 Deno.test("a draw makes one tensor, and cpu and wasm draw the same bits", async () => {
   const drawn: unknown[] = [];

@@ -52,7 +52,26 @@ Deno.test("an ill-typed or impossible value names its key, itself and what was e
   assertMessage(set("optimizer.learningRate=0"), "optimizer.learningRate", "0");
   assertMessage(set("seed=null"), "seed", "null");
   assertMessage(set("path.betaMin=2"), "path.betaMin is 2", "path.omega (1)");
-  assertMessage(set("sampling.until=2"), "sampling.until is 2", "time-explicit");
+  assertMessage(set("sampling.until=0.995"), "sampling.until is 0.995", "time-explicit", "0.99 ");
+  assertMessage(set("optimizer.weightDecay=0.1"), "optimizer.weightDecay is 0.1", "lamb");
+  const digits = presetConfig("mnist16");
+  assignConfig(digits, ["sampling.until=2"]); // time-implicit
+  assertMessage(
+    () => assignConfig(digits, ["sampling.solver=euler-maruyama"]),
+    "sampling.until is 1.25",
+    "euler-maruyama",
+    "0.99",
+  );
+  assignConfig(digits, ["sampling.solver=euler-maruyama", "sampling.until=null"]);
+  assertMessage(
+    () => parseConfig({ ...base, path: { ...base.path, timeLaw: "log-uniform", sigma: 1e-20 } }),
+    "config: ",
+    "sigma is 1e-20",
+  );
+  assertMessage(
+    () => assignConfig(digits, ["potential.multipliers=[1,1,1,1,1,1]"]),
+    "16×16 with 6 levels",
+  );
   assertMessage(set("data.name=mnist"), 'potential.kind is "mlp"', '"wide-resnet"');
 });
 
@@ -69,6 +88,11 @@ Deno.test("assignments: dots, JSON values, plain text; what is not one says so",
   assertMessage(() => assignConfig(base, ["training.steps"]), "training.steps", "key=value");
   assertMessage(() => assignConfig(base, ["steps=3"]), '"steps"', "did you mean");
   assertMessage(() => assignConfig(base, ["seed.low=3"]), '"seed.low"', "not keys");
+  assertMessage(
+    () => assignConfig(base, ["potential=3", "potential.hidden=[3]"]),
+    "potential is 3",
+    "potential.hidden",
+  );
   assertMessage(() => assignConfig(base, ["__proto__.polluted=1"]), "__proto__");
   assertEquals(({} as Record<string, unknown>).polluted, undefined);
 });
@@ -76,6 +100,8 @@ Deno.test("assignments: dots, JSON values, plain text; what is not one says so",
 Deno.test("an overlay merges sections and replaces a potential of another kind whole", () => {
   const merged = overlayConfig(base, { training: { steps: 7 } }, "file");
   assertEquals(merged.training, { ...base.training, steps: 7 });
+  const narrow = overlayConfig(base, { potential: { kind: "mlp", hidden: [4] } }, "file");
+  assertEquals(narrow.potential, { ...base.potential, hidden: [4] });
   const images = overlayConfig(base, {
     data: { name: "mnist16" },
     potential: {
