@@ -18,7 +18,7 @@ import { initialState, trainingProblem } from "../core/train/training_step.ts";
 
 /** A flow to solve along. */
 export interface NamedFlow<V> {
-  /** What it is, in a few words; also names the plot's file. */
+  /** What it is, in a few words. */
   readonly name: string;
   readonly f: Derivative<V>;
   /** Exact products of the Jacobian of f, for the implicit solvers; each counts as an evaluation. */

@@ -41,5 +41,8 @@ export function describeFailure(error: unknown): Failure {
 }
 
 function userError(message: string): Failure {
-  return { text: `vapo: ${message.replace(/\s*\n\s*/g, " ")}`, exitCode: exitCodes.userError };
+  // Text of a damaged file may hold what moves a terminal's cursor.
+  // deno-lint-ignore no-control-regex -- these are what is looked for
+  const text = message.replace(/\s*\n\s*/g, " ").replace(/[\x00-\x1f\x7f-\x9f]/g, "\ufffd");
+  return { text: `vapo: ${text}`, exitCode: exitCodes.userError };
 }

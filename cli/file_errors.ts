@@ -38,7 +38,8 @@ export async function withFileErrors<T>(
   }
 }
 
-function fileError(what: string, path: string, error: unknown): unknown {
+/** What {@link withFileErrors} throws in place of an error. */
+export function fileError(what: string, path: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof VapoError) return error;
   if (error instanceof Deno.errors.NotCapable) {
     return new VapoError(

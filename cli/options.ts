@@ -29,6 +29,12 @@ export function positiveNumber(zero: "zero too" | "not zero"): (text: string) =>
   };
 }
 
+/** A parser of paths, none of which is empty: an empty one would stand for where the user is. */
+export function placeOnDisk(text: string): string {
+  if (text === "") throw new InvalidArgumentError('Expected a path, "." for where you are.');
+  return text;
+}
+
 /** The option `--device`. */
 export function deviceOption(): Option {
   return new Option(

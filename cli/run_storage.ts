@@ -144,7 +144,8 @@ async function makeDirectory(path: string): Promise<void> {
   await flushDirectory(dirname(path));
 }
 
-async function isThere(path: string): Promise<boolean> {
+/** Whether there is anything of that name, a link that leads nowhere included. */
+export async function isThere(path: string): Promise<boolean> {
   try {
     await Deno.lstat(path);
     return true;

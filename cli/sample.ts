@@ -1,6 +1,7 @@
 /**
  * @file `vapo sample`: draws samples from a run and writes them as a picture or as numbers.
  */
+import { resolve } from "@std/path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { VapoError } from "../core/errors.ts";
 import {
@@ -16,12 +17,12 @@ import type { Potential } from "../core/potential/potential.ts";
 import { type DeviceName, randomKey, type TensorRecord, tf } from "../core/tensor/mod.ts";
 import { loadAverage } from "../core/train/checkpoint.ts";
 import type { RunConfig } from "../core/train/config.ts";
-import { sampleSpace } from "../core/train/data_source.ts";
+import { type SampleSpace, sampleSpace } from "../core/train/data_source.ts";
 import { newestCheckpoint, readConfig } from "../core/train/run_directory.ts";
 import type { RunStorage } from "../core/train/run_storage.ts";
 import { configuredPotential } from "../core/train/training_step.ts";
 import { startDevice } from "./device.ts";
-import { deviceOption, positiveNumber, wholeNumber } from "./options.ts";
+import { deviceOption, placeOnDisk, positiveNumber, wholeNumber } from "./options.ts";
 import { progressBar } from "./progress_bar.ts";
 import { requireRun } from "./run_directories.ts";
 import { directoryStorage } from "./run_storage.ts";
@@ -77,7 +78,7 @@ Examples:
 export function sampleCommand(): Command {
   return new Command("sample")
     .description("draw samples from a run")
-    .argument("<run>", "the run's directory")
+    .argument("<run>", "the run's directory", placeOnDisk)
     .option("--n <n>", "how many", wholeNumber(1))
     .addOption(new Option("--solver <name>", "how the flow is integrated").choices(solverNames))
     .option("--steps <n>", "equal steps from 0 to the end", wholeNumber(1))
@@ -86,9 +87,13 @@ export function sampleCommand(): Command {
     .option("--until <u>", "the time at which the flow ends", positiveNumber("not zero"))
     .option("--seed <n>", "which samples", wholeNumber(0))
     .option("--checkpoint <step>", "the checkpoint of a step, or last", checkpointStep, "last")
-    .option("--out <file>", "where to: .png, .npy or .csv (default: a new picture in RUN/samples)")
+    .option(
+      "--out <file>",
+      "where to: .png, .npy or .csv (default: a new picture in RUN/samples)",
+      placeOnDisk,
+    )
     .option("--force", "write over files that are there")
-    .option("--trajectory <file>", "the way of the samples too: .npy")
+    .option("--trajectory <file>", "the way of the samples too: .npy", placeOnDisk)
     .option("--frames <n>", "frames of the trajectory (default: 11)", wholeNumber(2))
     .addOption(deviceOption().default("auto"))
     .option("--refine <steps>", "steps of Langevin dynamics at the end", wholeNumber(0))
@@ -113,6 +118,8 @@ async function sample(run: string, flags: SampleFlags): Promise<void> {
   const storage = directoryStorage(path, location);
   const config = await readConfig(storage);
   const options = samplingOptions(config, flags);
+  const space = sampleSpace(config.data.name);
+  requireFits(options, space);
   const step = flags.checkpoint === "last" ? await lastCheckpoint(storage) : flags.checkpoint;
 
   // Files are checked before the work, not after it.
@@ -124,9 +131,13 @@ async function sample(run: string, flags: SampleFlags): Promise<void> {
     force,
   );
   const trajectoryOut = flags.trajectory && await openOutput(userPath(flags.trajectory), force);
+  if (trajectoryOut && resolve(trajectoryOut.path) === resolve(out.path)) {
+    throw new VapoError(
+      `--out and --trajectory are both ${shownPath(out.path)}: name two files`,
+    );
+  }
 
   const device = await startDevice(flags.device);
-  const space = sampleSpace(config.data.name);
   const potential = configuredPotential(config.potential, space.sampleShape);
   const parameters = await averagedParameters(storage, step, potential);
   const begin = performance.now();
@@ -138,13 +149,31 @@ async function sample(run: string, flags: SampleFlags): Promise<void> {
     const bytes = await encodeSamples(trajectoryOut.path, result.trajectory!, shape, space);
     await trajectoryOut.write(bytes);
   }
+  const noun = options.n === 1 ? "sample" : "samples";
   standardOutput.line(
-    `${options.n} samples of step ${step}: ${options.solver}, ${result.nfev} evaluations, ` +
+    `${options.n} ${noun} of step ${step}: ${options.solver}, ${result.nfev} evaluations, ` +
       `${seconds.toFixed(1)} s on ${device.name}`,
   );
   for (const file of [out, trajectoryOut]) {
     if (file) standardOutput.line(`  ${shownPath(file.path)}`);
   }
+}
+
+/** What a drawing may hold in memory: 2²⁶ numbers, 256 MiB. */
+const LARGEST_DRAWING = 2 ** 26;
+
+/** Checks that the samples and the frames of their trajectory fit in memory. */
+function requireFits({ n, frames = 0 }: Drawing, { sampleShape }: SampleSpace): void {
+  const size = sampleShape.reduce((product, length) => product * length, 1);
+  const largest = Math.floor(LARGEST_DRAWING / size / (1 + frames));
+  if (n <= largest) return;
+  const framed = frames === 0 ? "" : ` in ${frames} frames`;
+  throw new VapoError(
+    `${n} samples of ${size} numbers${framed} are more than fit in memory: ` +
+      (largest < 1
+        ? "ask for fewer --frames"
+        : `expected --n ${largest} or less; draw more in parts, each with a --seed of its own`),
+  );
 }
 
 type Drawing = SampleOptions & { readonly solver: SolverName };

@@ -8,7 +8,7 @@ import { encodePng } from "../core/picture/rgb_image.ts";
 import type { SampleSpace } from "../core/train/data_source.ts";
 import { samplePicture } from "../core/train/sample_picture.ts";
 import { withFileErrors } from "./file_errors.ts";
-import { writeWhole } from "./run_storage.ts";
+import { isThere, writeWhole } from "./run_storage.ts";
 import { shownPath } from "./user_paths.ts";
 
 /** The endings of files of samples. */
@@ -66,16 +66,6 @@ export async function openOutput(path: string, force: boolean): Promise<OutputFi
   };
 }
 
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await Deno.lstat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
 /** A picture in a run's directory that is not there yet. */
 export async function defaultOutput(run: string, step: number, seed: number): Promise<string> {
   const name = `step-${String(step).padStart(8, "0")}-seed-${seed}`;
@@ -100,20 +90,23 @@ export async function encodeSamples(
     case ".npy":
       return encodeNpy({ dtype: "float32", shape, data: samples });
     case ".csv":
-      return encodeCsv(samples, shape[0]);
+      return await encodeCsv(samples, shape[0]);
     default:
       return encodePng(await samplePicture(space, samples));
   }
 }
 
 /** One sample a row; each number in the fewest digits that give the same float32 again. */
-function encodeCsv(samples: Float32Array, n: number): Uint8Array {
+async function encodeCsv(samples: Float32Array, n: number): Promise<Uint8Array> {
   const size = samples.length / n;
-  const rows = [Array.from({ length: size }, (_, i) => `x${i}`).join(",")];
+  const header = Array.from({ length: size }, (_, i) => `x${i}`).join(",");
+  // In parts: all of it may be longer than a string can be.
+  const parts = [`${header}\n`];
   for (let row = 0; row < n; row++) {
-    rows.push(Array.from(samples.subarray(row * size, (row + 1) * size), shortest).join(","));
+    const numbers = Array.from(samples.subarray(row * size, (row + 1) * size), shortest);
+    parts.push(`${numbers.join(",")}\n`);
   }
-  return new TextEncoder().encode(rows.join("\n") + "\n");
+  return await new Blob(parts).bytes();
 }
 
 function shortest(value: number): string {

@@ -2,12 +2,17 @@
  * @file Writing to the screen. A reader that goes away (`vapo presets | head -1`) is no error: what
  * would have been printed is dropped.
  */
+import { fileError } from "./file_errors.ts";
 
 const encoder = new TextEncoder();
 
 /** A stream of the screen. */
 export interface Screen {
-  /** Writes text as it is. */
+  /**
+   * Writes text as it is.
+   *
+   * @throws {VapoError} where it goes to a file that takes no more
+   */
   write(text: string): void;
   /** Writes a line. */
   line(text: string): void;
@@ -17,7 +22,7 @@ export interface Screen {
   columns(): number;
 }
 
-function screen(stream: typeof Deno.stdout): Screen {
+function screen(stream: typeof Deno.stdout, name: string): Screen {
   let open = true;
   const write = (text: string) => {
     const bytes = encoder.encode(text);
@@ -26,8 +31,8 @@ function screen(stream: typeof Deno.stdout): Screen {
         done += stream.writeSync(bytes.subarray(done));
       }
     } catch (error) {
-      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
       open = false;
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw fileError("write to", name, error);
     }
   };
   return {
@@ -47,7 +52,7 @@ function columns(): number {
 }
 
 /** Where results go. */
-export const standardOutput: Screen = screen(Deno.stdout);
+export const standardOutput: Screen = screen(Deno.stdout, "standard output");
 
 /** Where progress and errors go. */
-export const standardError: Screen = screen(Deno.stderr);
+export const standardError: Screen = screen(Deno.stderr, "standard error");

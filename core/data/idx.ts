@@ -208,6 +208,7 @@ function parseHeader(bytes: Uint8Array, source: string): IdxHeader {
 
 /** Reverses the bytes of each value: the file is big-endian, every engine's arrays are not. */
 function swapBytes(bytes: Uint8Array, size: number): void {
+  if (size === 1) return;
   for (let start = 0; start < bytes.length; start += size) {
     for (let low = start, high = start + size - 1; low < high; low++, high--) {
       [bytes[low], bytes[high]] = [bytes[high], bytes[low]];

@@ -73,6 +73,22 @@ const mistakes: [args: string[], message: RegExp][] = [
     ["sample", "run", "--trajectory", "a.csv"],
     /--trajectory a\.csv has the ending \.csv: expected \.npy/,
   ],
+  [["train", "--out", ""], /--out <dir>' argument '' is invalid.*a path/],
+  [["train", "--config", ""], /--config <file>' argument '' is invalid/],
+  [["train", "--resume", ""], /--resume <dir>' argument '' is invalid/],
+  [["train", "mnist16", "--data", ""], /--data <dir>' argument '' is invalid/],
+  [["sample", ""], /argument value '' is invalid for argument 'run'.*a path/],
+  [["sample", "run", "--out", ""], /--out <file>' argument '' is invalid/],
+  [["sample", "run", "--trajectory", ""], /--trajectory <file>' argument '' is invalid/],
+  [
+    ["sample", "run", "--out", "full/a.npy", "--trajectory", "./full/../full/a.npy"],
+    /--out and --trajectory are both full\/a\.npy: name two files/,
+  ],
+  [["sample", "run", "--n", "1e15"], /1000000000000000 samples of 2 numbers.*--n 33554432 or less/],
+  [
+    ["sample", "run", "--trajectory", "t.npy", "--frames", "1e9"],
+    /16 samples of 2 numbers in 1000000000 frames.*fewer --frames/,
+  ],
   [["sample", "run", "--frames", "5"], /--frames 5 without --trajectory/],
   [["sample", "run", "--out", "full/note.txt/a.png"], /cannot write full\/note\.txt\/a\.png: /],
   [
@@ -268,6 +284,19 @@ Deno.test("a full disk", { ignore: !canMount }, () =>
       /cannot write disk\/a\.npy: the disk is full/,
     );
   }));
+
+Deno.test(
+  "output that cannot be written",
+  { ignore: Deno.build.os !== "linux" },
+  () =>
+    inTemporaryDirectory(async (cwd) => {
+      const by = ["sh", "-c", '"$@" > /dev/full', "sh"];
+      assertUserError(
+        await vapo(["presets"], { cwd, by }),
+        /cannot write to standard output: the disk is full/,
+      );
+    }),
+);
 
 Deno.test("a reader that goes away is no error, and stops no training", () =>
   inTemporaryDirectory(async (cwd) => {

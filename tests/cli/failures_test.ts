@@ -10,6 +10,11 @@ Deno.test("what a user can mend is one line", () => {
   });
 });
 
+Deno.test("what a damaged file puts into a message does not reach the terminal", () => {
+  const { text } = describeFailure(new VapoError("a.json is not JSON: \x1b[2J\x07\x9b"));
+  assertEquals(text, "vapo: a.json is not JSON: \ufffd[2J\ufffd\ufffd");
+});
+
 Deno.test("anything else is said to be a bug, with its stack", () => {
   const { text, exitCode } = describeFailure(new TypeError("x is not a function"));
   assertMatch(

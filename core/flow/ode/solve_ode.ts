@@ -33,9 +33,11 @@ export interface OdeSolution<V> {
 /**
  * Solves dy/dt = f(t, y) from t₀ to t₁, forwards or backwards.
  *
- * Adaptive methods take the steps that SciPy's `solve_ivp` takes. The states asked for between steps
- * (`saveAt`, `frames`) are then interpolated, to order 3, and change nothing else. With fixed steps,
- * one ends at each time asked for instead; where none did, that makes one step more.
+ * The explicit adaptive methods take the steps that SciPy's `solve_ivp` takes; Radau follows the
+ * rules of SciPy's, but with no Jacobian matrix. The states asked for between steps (`saveAt`,
+ * `frames`) are then interpolated, by Radau's own polynomial or else to order 3, and change nothing
+ * else. With fixed steps, one ends at each time asked for instead; where none did, that makes one
+ * step more.
  *
  * Source: what {@link odeMethods} cites for each method.
  *

@@ -1,8 +1,8 @@
 /**
  * @file What passes between the three parts of a solver, which know nothing else of each other: the
  * stepper (one step of a method), the step-size controller (`step_size.ts`) and the stepping loop
- * (`solve_ode.ts`). The division is that of diffrax (P. Kidger, "On Neural Differential Equations",
- * thesis, Oxford 2021, chapter 5).
+ * (`stepping_loop.ts`). The division is that of diffrax (P. Kidger, "On Neural Differential
+ * Equations", thesis, Oxford 2021, chapter 5).
  */
 import { VapoError } from "../../errors.ts";
 import type { VectorScope } from "../vector_space.ts";

@@ -1,6 +1,7 @@
 /**
  * @file The stepping loops. They ask a stepper for steps and a controller for their sizes, and know
- * the method of neither. The adaptive one does what SciPy's `solve_ivp` does, step for step.
+ * the method of neither. With an explicit method the adaptive one does what SciPy's `solve_ivp`
+ * does, step for step.
  */
 import { NonFiniteError, VapoError } from "../../errors.ts";
 import { hermiteWeights } from "./interpolation.ts";
