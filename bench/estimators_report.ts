@@ -27,6 +27,7 @@ import {
   trainingProblem,
   trainingStep,
 } from "../core/train/training_step.ts";
+import { markdownTable } from "./markdown_table.ts";
 
 const EVERY = 100;
 const RESULTS = new URL("./results/", import.meta.url);
@@ -104,11 +105,8 @@ function table(courses: readonly Course[]): string {
     velocityError.at(-1)!.toPrecision(2),
     `${(100 * within).toFixed(1)} %`,
   ]);
-  return [
-    ["estimator", "mean squared velocity error", "samples within 3 std of a mode"],
-    ["---", "---", "---"],
-    ...rows,
-  ].map((row) => `| ${row.join(" | ")} |\n`).join("");
+  const head = ["estimator", "mean squared velocity error", "samples within 3 std of a mode"];
+  return markdownTable(head, rows) + "\n";
 }
 
 if (import.meta.main) {

@@ -20,6 +20,7 @@ import { samplePicture } from "../core/train/sample_picture.ts";
 import { disposeState } from "../core/train/state.ts";
 import { train } from "../core/train/trainer.ts";
 import { initialState, trainingProblem } from "../core/train/training_step.ts";
+import { markdownTable } from "./markdown_table.ts";
 
 const SAMPLES = 4000;
 /** Sets of so many samples, and as many sets of true draws, that distances are averaged over. */
@@ -162,9 +163,7 @@ function table(results: readonly PresetResult[]): string {
     r.negativeLogLikelihood.toFixed(3),
     String(r.nfev),
   ]);
-  return [header, header.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |\n`).join(
-    "",
-  );
+  return markdownTable(header, rows) + "\n";
 }
 
 if (import.meta.main) {

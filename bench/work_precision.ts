@@ -12,6 +12,7 @@ import {
   solveOde,
 } from "../core/flow/ode/mod.ts";
 import { svgLinePlot } from "../core/picture/line_plot.ts";
+import { markdownTable } from "./markdown_table.ts";
 import type { NamedFlow } from "./ode_flows.ts";
 
 /** One solve. */
@@ -140,7 +141,7 @@ export function markdownReport(results: readonly WorkPrecision[]): string {
       `## ${result.flow}`,
       `${result.components} components as one system. Evaluations needed for an error (root mean ` +
       "square at the end) of:",
-      table(
+      markdownTable(
         ["solver", "order", ...levels.map((level) => level.toExponential())],
         methods.map((method) => [
           method,
@@ -149,7 +150,7 @@ export function markdownReport(results: readonly WorkPrecision[]): string {
         ]),
       ),
       "All solves:",
-      table(
+      markdownTable(
         ["solver", "setting", "evaluations", "steps", "rejected", "error", "ms"],
         result.points.map((point) => [
           point.method,
@@ -168,12 +169,6 @@ export function markdownReport(results: readonly WorkPrecision[]): string {
     ].join("\n\n");
   });
   return ["# Solvers: work against precision", ...sections].join("\n\n") + "\n";
-}
-
-function table(head: readonly string[], rows: readonly (string | number)[][]): string {
-  const line = (cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`;
-  const rule = head.map((_, i) => i === 0 ? "---" : "---:");
-  return [line(head), line(rule), ...rows.map(line)].join("\n");
 }
 
 /** The diagram: error against evaluations, one line a solver. */

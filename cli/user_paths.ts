@@ -28,7 +28,10 @@ export function shownPath(path: string): string {
 
 /** A command line to type next, in the way the program was started. */
 export function commandLine(...words: string[]): string {
-  const program = startedByTask() ? ["deno", "task"] : ["vapo"];
+  const task = Deno.execPath().includes("_npx")
+    ? ["npx", "-y", `deno@${Deno.version.deno}`, "task"]
+    : ["deno", "task"];
+  const program = startedByTask() ? task : ["vapo"];
   return [...program, ...words.map(quoted)].join(" ");
 }
 

@@ -18,8 +18,10 @@ interface Need {
 }
 
 /** Whether a shell is not there, whose completions would go untested. */
-const noShell = (name: string) => async () =>
-  await Deno.stat(`/usr/bin/${name}`).then(() => false, () => true);
+const noShell = (name: string) => async () => {
+  const version = new Deno.Command(name, { args: ["--version"], stdout: "null", stderr: "null" });
+  return !await version.output().then(({ success }) => success, () => false);
+};
 
 const needs: Need[] = [
   { what: "zsh", debianPackage: "zsh", isMissing: noShell("zsh") },

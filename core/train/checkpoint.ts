@@ -181,11 +181,17 @@ async function readCheckpoint(
     storage.read(`${directory}/${TENSORS}`),
     storage.read(`${directory}/${FACTS}`),
   ]);
-  if (!bytes || !facts) {
-    const steps = await checkpointSteps(storage);
+  const steps = await checkpointSteps(storage);
+  if (!steps.includes(step)) {
     throw new VapoError(
       `no checkpoint of step ${step} in ${storage.location}: expected one of ` +
         (steps.join(", ") || "(there are none)"),
+    );
+  }
+  if (!bytes || !facts) {
+    throw new FormatError(
+      `${where} is damaged: it has no ${bytes ? FACTS : TENSORS}; ` +
+        "remove this checkpoint to go on from the one before it",
     );
   }
   checkFacts(decoder.decode(facts), step, `${where}/${FACTS}`);

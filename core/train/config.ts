@@ -218,8 +218,13 @@ function describe(issue: Issue, root: unknown): string {
     return `unknown key "${full}"; did you mean "${[...issue.path, nearest].join(".")}"? ` +
       `Known here: ${known.join(", ")}`;
   }
-  if (given === undefined) return `"${key}" is missing: ${issue.message}`;
-  return `${key || "the value"} is ${shorten(given)}: ${issue.message}`;
+  // "Invalid input: expected number, received string": what was received is said already.
+  const expected = issue.message.replace(/^Invalid (input|option): /, "")
+    .replace(/, received .*$/, "");
+  if (given === undefined) {
+    return `"${key}" is missing: ${expected}; "vapo presets show" prints a whole configuration`;
+  }
+  return `${key || "the value"} is ${shorten(given)}: ${expected}`;
 }
 
 function shorten(text: string): string {

@@ -106,11 +106,16 @@ export async function readMetrics(storage: RunStorage): Promise<MetricsLine[]> {
   );
 }
 
-/** Takes back the metrics after a step, which a run resumed there writes again. */
-export async function rewindMetrics(storage: RunStorage, step: number): Promise<void> {
+/**
+ * Takes back the metrics after a step, which a run resumed there writes again.
+ *
+ * @returns the step of the last line that is left, 0 where there is none
+ */
+export async function rewindMetrics(storage: RunStorage, step: number): Promise<number> {
   const kept = (await readMetrics(storage)).filter((line) => line.step <= step);
   const text = kept.map((line) => JSON.stringify(line) + "\n").join("");
   await storage.write(METRICS, encoder.encode(text));
+  return kept.at(-1)?.step ?? 0;
 }
 
 /** The newest checkpoint's step, or null where a run has none yet. */

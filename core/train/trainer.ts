@@ -94,7 +94,14 @@ export async function train(
   };
   try {
     // Not before the checkpoint was read: a damaged one leaves the run as it is.
-    await rewindMetrics(storage, step);
+    const noted = await rewindMetrics(storage, step);
+    const due = step === steps ? step : step - step % logEvery;
+    if (noted < due) {
+      onNotice?.(
+        `metrics.jsonl in ${storage.location} has lost lines: it ends at step ${noted}, expected ` +
+          `${due}; the run goes on without them`,
+      );
+    }
     if (start.isNew) await save();
     // A run that was stopped at a picture begins with it.
     if (await storage.read(picturePath(step)) === null) await drawDue();

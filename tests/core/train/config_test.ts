@@ -75,6 +75,15 @@ Deno.test("an ill-typed or impossible value names its key, itself and what was e
   assertMessage(set("data.name=mnist"), 'potential.kind is "mlp"', '"wide-resnet"');
 });
 
+Deno.test("messages are in this project's words, not in those of its parser", () => {
+  const { seed: _, ...seedless } = base;
+  assertMessage(() => parseConfig(seedless, "my.json"), 'my.json: "seed" is missing: expected');
+  for (const assignment of ["training.steps=many", "loss.estimator=steiner"]) {
+    const error = assertThrows(() => assignConfig(base, [assignment]), ConfigError) as Error;
+    assert(!/Invalid|received/.test(error.message), error.message);
+  }
+});
+
 Deno.test("assignments: dots, JSON values, plain text; what is not one says so", () => {
   const config = assignConfig(base, [
     "potential.hidden=[8,8]",

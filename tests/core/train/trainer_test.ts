@@ -366,3 +366,32 @@ Deno.test("a run's configuration is read back, and what is none is refused by na
   await storage.write("config.json", new TextEncoder().encode('{"preset":'));
   await assertRejects(() => readConfig(storage), FormatError, "runs/x/config.json is not JSON");
 });
+
+Deno.test("a checkpoint with a file missing is named as damaged, not as absent", async () => {
+  await openDevice("wasm");
+  const problem = await tinyProblem(), storage = memoryStorage();
+  await train(problem, { storage });
+  for (const name of ["state.json", "state.safetensors"]) {
+    const cut = await cutAfter(storage, 20);
+    await cut.remove(`${checkpointPath(20)}/${name}`);
+    await assertRejects(
+      () => train(problem, { storage: cut }),
+      FormatError,
+      `step-00000020 is damaged: it has no ${name}`,
+    );
+  }
+});
+
+Deno.test("metrics that went missing before the checkpoint are noticed aloud", async () => {
+  await openDevice("wasm");
+  const problem = await tinyProblem(), storage = memoryStorage("runs/y");
+  await train(problem, { storage });
+  const notices: string[] = [];
+  const onNotice = (notice: string) => void notices.push(notice);
+  await train(problem, { storage, onNotice });
+  assertEquals(notices, []);
+  await storage.write("metrics.jsonl", new TextEncoder().encode('{"step":2}\n{"ste'));
+  await train(problem, { storage, onNotice });
+  assertEquals(notices.length, 1);
+  assert(notices[0].includes("runs/y") && notices[0].includes("step 2, expected 20"), notices[0]);
+});
