@@ -10,6 +10,7 @@
 import { silenceGraphicsDrivers } from "../cli/device.ts";
 import { findAdapter } from "../core/tensor/device.ts";
 import { chromiumPath } from "./chromium.ts";
+import { isInstalled } from "./installed.ts";
 
 interface Need {
   readonly what: string;
@@ -17,15 +18,9 @@ interface Need {
   isMissing(): Promise<boolean>;
 }
 
-/** Whether a shell is not there, whose completions would go untested. */
-const noShell = (name: string) => async () => {
-  const version = new Deno.Command(name, { args: ["--version"], stdout: "null", stderr: "null" });
-  return !await version.output().then(({ success }) => success, () => false);
-};
-
 const needs: Need[] = [
-  { what: "zsh", debianPackage: "zsh", isMissing: noShell("zsh") },
-  { what: "fish", debianPackage: "fish", isMissing: noShell("fish") },
+  { what: "zsh", debianPackage: "zsh", isMissing: async () => !await isInstalled("zsh") },
+  { what: "fish", debianPackage: "fish", isMissing: async () => !await isInstalled("fish") },
   {
     what: "a WebGPU adapter",
     debianPackage: "mesa-vulkan-drivers",

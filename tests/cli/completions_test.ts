@@ -3,16 +3,8 @@ import { vapoProgram } from "../../cli/main.ts";
 import { completedCommand } from "../../cli/completions.ts";
 import { solverNames } from "../../core/flow/sampler.ts";
 import { presetNames } from "../../core/train/presets.ts";
+import { isInstalled } from "../installed.ts";
 import { inTemporaryDirectory, vapo } from "./program.ts";
-
-async function isInstalled(shell: string): Promise<boolean> {
-  try {
-    return (await new Deno.Command(shell, { args: ["--version"], stdout: "null" }).output())
-      .success;
-  } catch {
-    return false;
-  }
-}
 
 async function output(shell: string, args: string[], cwd: string): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(shell, { args, cwd }).output();
