@@ -166,14 +166,27 @@ function table(results: readonly PresetResult[]): string {
   return markdownTable(header, rows) + "\n";
 }
 
+/** What was measured before: presets that are not measured now keep their rows. */
+async function earlierResults(): Promise<PresetResult[]> {
+  try {
+    return JSON.parse(await Deno.readTextFile(new URL("presets.json", RESULTS))).results;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+const order = (name: string) => (toyNames as readonly string[]).indexOf(name);
+
 if (import.meta.main) {
   const names = Deno.args.length > 0 ? Deno.args : toyNames;
   await openDevice("wasm");
   for (const directory of [RESULTS, PICTURES]) await Deno.mkdir(directory, { recursive: true });
-  const results: PresetResult[] = [];
+  let results = await earlierResults();
   for (const name of names) {
     const { result, picture } = await measurePreset(name);
-    results.push(result);
+    results = [...results.filter(({ preset }) => preset !== name), result]
+      .sort((a, b) => order(a.preset) - order(b.preset));
     console.error(JSON.stringify(result));
     await Deno.writeFile(new URL(`${name}.png`, PICTURES), encodePng(picture));
     const text = JSON.stringify({ samples: SAMPLES, sets: SETS, results }, null, 2);
