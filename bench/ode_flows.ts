@@ -4,10 +4,10 @@
  */
 import { toyDistributions } from "../core/data/toy.ts";
 import { type Derivative, type JacobianProduct, solveOde } from "../core/flow/ode/mod.ts";
-import { velocityField } from "../core/flow/velocity.ts";
+import { hessianProduct, velocityField } from "../core/flow/velocity.ts";
 import { mixtureVelocity } from "../core/homotopy/gaussian_mixture.ts";
 import { gaussianPath, type GaussianPathOptions } from "../core/homotopy/gaussian_path.ts";
-import { openDevice, randomKey, randomNormal, tf } from "../core/tensor/mod.ts";
+import { openDevice, randomKey, randomNormal, type Tensor, tf } from "../core/tensor/mod.ts";
 import { loadAverage } from "../core/train/checkpoint.ts";
 import { assignConfig } from "../core/train/config.ts";
 import { openDataSource } from "../core/train/data_source.ts";
@@ -83,15 +83,21 @@ export async function learnedRingFlow(
   const { parameters: shapes } = initialState(problem);
   const parameters = await loadAverage(storage, TRAINING_STEPS, shapes);
   const velocity = velocityField(problem.potential, parameters);
-  const f = (u: number, x: Float64Array) => {
-    const v = tf.tidy(() => velocity(u, tf.tensor2d(Float32Array.from(x), [points, 2])));
-    const values = Float64Array.from(v.dataSync());
-    v.dispose();
+  const product = hessianProduct(problem.potential, parameters);
+  const onHost = (compute: (...x: Tensor[]) => Tensor, ...x: Float64Array[]) => {
+    const inputs = x.map((values) => tf.tensor2d(Float32Array.from(values), [points, 2]));
+    const output = tf.tidy(() => compute(...inputs));
+    const values = Float64Array.from(output.dataSync());
+    tf.dispose([output, ...inputs]);
     return values;
   };
+  const f = (u: number, x: Float64Array) => onHost((x) => velocity(u, x), x);
+  // Exact: differences of a velocity in single precision would be mostly rounding.
+  const jvp = (u: number, x: Float64Array, w: Float64Array) =>
+    onHost((x, w) => product(u, x, w), x, w);
   const span = [0, problem.path.uMax] as const;
   const { y } = await solveOde(f, span, y0, { method: "rk4", steps: 1000 });
-  return { name, f, span, y0, reference: y, finestTolerance: 1e-6, values: (state) => state };
+  return { name, f, jvp, span, y0, reference: y, finestTolerance: 1e-6, values: (state) => state };
 }
 
 /** The flows of the report. */
