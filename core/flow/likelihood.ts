@@ -7,6 +7,7 @@ import { type RandomKey, type Tensor, type TensorRecord, tf } from "../tensor/mo
 import type { GaussianPath } from "../homotopy/gaussian_path.ts";
 import { type Potential, sampleSize } from "../potential/potential.ts";
 import { solveOde } from "./ode/solve_ode.ts";
+import { terminalTime } from "./terminal_time.ts";
 import { exactLaplacian, hutchinsonLaplacian, velocityField } from "./velocity.ts";
 
 /** How a log density is computed. */
@@ -36,7 +37,7 @@ export interface LikelihoodOptions {
  * @param x [n, …sampleShape]; stays the caller's
  * @param options the time, tolerances and the way to the Laplacian
  * @returns log ρ in nats: [n]
- * @throws {VapoError} for a tolerance out of range, or where too many steps would be needed
+ * @throws {VapoError} for a time that the potential does not know, a tolerance out of range, or where too many steps would be needed
  * @throws {NonFiniteError} where the flow stops being finite
  * @example
  * ```ts
@@ -58,8 +59,9 @@ export async function logDensity(
   parameters: TensorRecord,
   path: GaussianPath,
   x: Tensor,
-  { time = path.uMax, rtol = 1e-4, atol = 1e-5, hutchinson }: LikelihoodOptions = {},
+  { time, rtol = 1e-4, atol = 1e-5, hutchinson }: LikelihoodOptions = {},
 ): Promise<Float64Array> {
+  const begin = terminalTime(potential, path, time ?? null, "time");
   const n = x.shape[0], d = sampleSize(potential), { omega } = path.options;
   const velocity = velocityField(potential, parameters);
   const laplacian = hutchinson
@@ -73,7 +75,7 @@ export async function logDensity(
       return tf.concat([flow, tf.reshape(laplacian(u, at), [n, 1])], 1);
     });
   const end = tf.tidy(() => tf.concat([tf.reshape(x, [n, d]), tf.zeros([n, 1])], 1));
-  const solution = await solveOde<Tensor>(derivative, [time, 0], end, { rtol, atol })
+  const solution = await solveOde<Tensor>(derivative, [begin, 0], end, { rtol, atol })
     .finally(() => end.dispose());
   const values = await solution.y.data();
   solution.y.dispose();

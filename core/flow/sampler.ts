@@ -15,9 +15,10 @@ import { NonFiniteError, VapoError } from "../errors.ts";
 import type { GaussianPath } from "../homotopy/gaussian_path.ts";
 import { type Potential, sampleSize } from "../potential/potential.ts";
 import { refineByLangevin } from "./langevin.ts";
-import { type OdeMethodName, odeMethods } from "./ode/methods.ts";
+import { type OdeMethodName, odeMethodName, odeMethods } from "./ode/methods.ts";
 import { solveOde } from "./ode/solve_ode.ts";
 import { isSdeMethod, type SdeMethod, sdeMethodNames, solveSde } from "./sde.ts";
+import { terminalTime } from "./terminal_time.ts";
 import { hessianProduct, velocityField } from "./velocity.ts";
 
 /** A solver of the flow: an ordinary one or a stochastic one. */
@@ -132,7 +133,7 @@ export async function drawSamples(
       `prior holds ${prior.length} values: expected ${n * size}, n = ${n} samples of ${size}`,
     );
   }
-  const until = terminalTime(potential, path, options.until);
+  const until = terminalTime(potential, path, options.until, "until");
   const times = frameTimes(frames, until, isSdeMethod(options.solver) ? options.steps : undefined);
   const samples = new Float32Array(n * size);
   const trajectory = frames > 0 ? new Float32Array(frames * n * size) : undefined;
@@ -158,21 +159,6 @@ export async function drawSamples(
   } finally {
     tf.dispose([key.seed, key.step]);
   }
-}
-
-/** Where an integration ends: `until`, or the path's uMax. */
-function terminalTime(potential: Potential, path: GaussianPath, until: number | null): number {
-  if (until === null) return path.uMax;
-  if (!(until > 0 && Number.isFinite(until))) {
-    throw new VapoError(`until is ${until}: expected a time above 0, for instance ${path.uMax}`);
-  }
-  if (potential.timeExplicit && until > path.uMax + 1e-12) {
-    throw new VapoError(
-      `until is ${until}: this potential takes u as an input and is known up to ${path.uMax} only; ` +
-        `use --until ${path.uMax} or less`,
-    );
-  }
-  return until;
 }
 
 function requireWhole(name: string, value: number, smallest: number): void {
@@ -246,9 +232,10 @@ async function integrateOde(
   x0: Tensor,
   { solver, steps, rtol, atol, equalSteps = false, signal }: SampleOptions,
 ) {
-  const fixed = equalSteps || !odeMethods[solver as OdeMethodName].adaptive;
+  const method = odeMethodName(solver);
+  const fixed = equalSteps || !odeMethods[method].adaptive;
   const solution = await solveOde<Tensor>(velocityField(potential, parameters), [0, until], x0, {
-    method: solver as OdeMethodName,
+    method,
     rtol,
     atol,
     ...(fixed && { steps }),

@@ -1,15 +1,9 @@
 /**
  * @file The multilayer-perceptron potential, for points in the plane: dense layers and exact GELU.
  */
-import { type RandomKey, type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
-import {
-  gelu,
-  initializeNormalized,
-  initializePlain,
-  initializingLayers,
-  type Layers,
-  layers,
-} from "./layers.ts";
+import { type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
+import { gelu, initializeNormalized, initializePlain, type Layers } from "./layers.ts";
+import { layeredPotential } from "./layered_potential.ts";
 import type { Potential } from "./potential.ts";
 
 /** The shape of an MLP potential. */
@@ -62,24 +56,17 @@ export function mlpPotential(options: MlpOptions): Potential {
     return tf.reshape(h, [-1]);
   };
 
-  return {
+  return layeredPotential({
     sampleShape: [dimension],
     timeExplicit,
-    initialize(key: RandomKey) {
-      const parameters: TensorRecord = {};
+    initialize(parameters, key) {
       const initialize = weightNormalization ? initializeNormalized : initializePlain;
       for (let i = 0; i < depth; i++) {
         initialize(parameters, key, `dense${i}`, [sizes[i], sizes[i + 1]]);
       }
-      return parameters;
     },
-    initializeFromData(parameters, x, u) {
-      const initialized = { ...parameters };
-      forward(initializingLayers, initialized, x, u);
-      return initialized;
-    },
-    apply: (parameters, x, u) => forward(layers, parameters, x, u),
-  };
+    forward,
+  });
 }
 
 /** u [n] → [n, 1 + 2·octaves]: u, then the sine and cosine of 2ᵏ(π/2)u, k = 0, 1, … */

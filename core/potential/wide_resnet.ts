@@ -3,16 +3,10 @@
  * "Learning Energy-Based Models by Diffusion Recovery Likelihood" (2021), with GELU and weight
  * normalisation.
  */
-import {
-  averagePool2,
-  type RandomKey,
-  type Tensor,
-  type Tensor4D,
-  type TensorRecord,
-  tf,
-} from "../tensor/mod.ts";
+import { averagePool2, type Tensor, type Tensor4D, type TensorRecord, tf } from "../tensor/mod.ts";
 import { ConfigError } from "../errors.ts";
-import { gelu, initializeNormalized, initializingLayers, type Layers, layers } from "./layers.ts";
+import { layeredPotential } from "./layered_potential.ts";
+import { gelu, initializeNormalized, type Layers } from "./layers.ts";
 import type { Potential } from "./potential.ts";
 
 /** The shape of a wide ResNet potential. */
@@ -90,11 +84,10 @@ export function wideResnetPotential(options: WideResnetOptions): Potential {
     return tf.reshape(use.dense(parameters, "head", h), [-1]);
   };
 
-  return {
+  return layeredPotential({
     sampleShape: imageShape,
     timeExplicit,
-    initialize(key: RandomKey) {
-      const parameters: TensorRecord = {};
+    initialize(parameters, key) {
       const add = (name: string, ...shape: number[]) =>
         initializeNormalized(parameters, key, name, shape);
       add("stem", 3, 3, stemInputs, channels);
@@ -104,15 +97,9 @@ export function wideResnetPotential(options: WideResnetOptions): Potential {
         if (inputs !== outputs) add(`${name}.shortcut`, 3, 3, inputs, outputs);
       }
       add("head", features, 1);
-      return parameters;
     },
-    initializeFromData(parameters, x, u) {
-      const initialized = { ...parameters };
-      forward(initializingLayers, initialized, x, u);
-      return initialized;
-    },
-    apply: (parameters, x, u) => forward(layers, parameters, x, u),
-  };
+    forward,
+  });
 }
 
 function planLevels(

@@ -107,16 +107,17 @@ export async function train(
     if (await storage.read(picturePath(step)) === null) await drawDue();
     while (step < steps && !signal?.aborted) {
       const logging = (step + 1) % logEvery === 0 || step + 1 === steps;
-      const metrics = await advance(problem, state, logging);
-      state = metrics.state;
+      const advanced = await advance(problem, state, logging);
+      state = advanced.state;
       step++;
-      if (metrics.line) {
+      const line = advanced.line && { step, ...advanced.line };
+      if (line) {
         await throwIfNotFinite(state, storage, saved);
-        await appendMetrics(storage, { step, ...metrics.line });
+        await appendMetrics(storage, line);
       }
       if (step % checkpointEvery === 0 || step === steps) await save();
       await drawDue();
-      await onStep?.(step, metrics.line && { step, ...metrics.line });
+      await onStep?.(step, line);
     }
     if (saved !== step) await save();
     return { step, finished: step >= steps && !pictureWaits };

@@ -377,3 +377,21 @@ Deno.test("negative log-likelihood of the data is its entropy where the model is
   // The variance of a normal's log density is d/2.
   assertAlmostEquals(value, entropy, 4 / Math.sqrt(n));
 });
+
+Deno.test("a density is asked for at a time that the potential knows", async () => {
+  await openDevice("cpu");
+  const x = tf.zeros([1, 2]);
+  for (const [time, message] of [[1.5, "time is 1.5: this potential"], [0, "above 0"]] as const) {
+    await assertRejects(() => logDensity(potential, {}, path, x, { time }), VapoError, message);
+  }
+});
+
+Deno.test("a solver that is not there is refused with the nearest that is", async () => {
+  await openDevice("cpu");
+  const solver = "rk44" as SampleOptions["solver"];
+  await assertRejects(
+    () => drawSamples(potential, {}, path, { ...options, solver }),
+    VapoError,
+    'did you mean "rk4',
+  );
+});

@@ -1,0 +1,36 @@
+/**
+ * @file A potential from its two ingredients: fresh parameters, and a forward pass written against
+ * {@link Layers}, which serves both for values and for initialisation from data.
+ */
+import type { RandomKey, Tensor, TensorRecord } from "../tensor/mod.ts";
+import { initializingLayers, type Layers, layers } from "./layers.ts";
+import type { Potential } from "./potential.ts";
+
+/** What differs from one potential to the next. */
+export interface LayeredPotential extends Pick<Potential, "sampleShape" | "timeExplicit"> {
+  /** Writes fresh parameters into an empty record. */
+  readonly initialize: (parameters: TensorRecord, key: RandomKey) => void;
+  /** x [n, …sampleShape], u [n] → Φ [n], with the layers that it is handed. */
+  readonly forward: (use: Layers, parameters: TensorRecord, x: Tensor, u: Tensor) => Tensor;
+}
+
+/** Makes the potential. */
+export function layeredPotential(
+  { sampleShape, timeExplicit, initialize, forward }: LayeredPotential,
+): Potential {
+  return {
+    sampleShape,
+    timeExplicit,
+    initialize(key) {
+      const parameters: TensorRecord = {};
+      initialize(parameters, key);
+      return parameters;
+    },
+    initializeFromData(parameters, x, u) {
+      const initialized = { ...parameters };
+      forward(initializingLayers, initialized, x, u);
+      return initialized;
+    },
+    apply: (parameters, x, u) => forward(layers, parameters, x, u),
+  };
+}
