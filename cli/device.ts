@@ -16,12 +16,13 @@ export function silenceGraphicsDrivers(): void {
 /**
  * Opens a device.
  *
+ * @param threads those of compiled programs; default as many as there are cores
  * @throws {VapoError} when it is not there or does not start
  */
-export async function startDevice(name: DeviceName): Promise<DeviceInfo> {
+export async function startDevice(name: DeviceName, threads?: number): Promise<DeviceInfo> {
   silenceGraphicsDrivers();
   try {
-    return await openDevice(name);
+    return await openDevice(name, { threads });
   } catch (error) {
     if (error instanceof VapoError) throw error;
     throw new VapoError(

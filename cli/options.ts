@@ -42,3 +42,11 @@ export function deviceOption(): Option {
     "where to compute; auto takes a hardware WebGPU adapter, else WebAssembly",
   ).choices([...deviceNames]);
 }
+
+/** The option `--threads`: it changes how long things take, never what comes out. */
+export function threadsOption(): Option {
+  return new Option(
+    "--threads <n>",
+    "threads to compute on, with WebAssembly (default: one a core)",
+  ).argParser(wholeNumber(1));
+}

@@ -22,7 +22,13 @@ import { newestCheckpoint, readConfig } from "../core/train/run_directory.ts";
 import type { RunStorage } from "../core/train/run_storage.ts";
 import { configuredPotential } from "../core/train/training_step.ts";
 import { startDevice } from "./device.ts";
-import { deviceOption, placeOnDisk, positiveNumber, wholeNumber } from "./options.ts";
+import {
+  deviceOption,
+  placeOnDisk,
+  positiveNumber,
+  threadsOption,
+  wholeNumber,
+} from "./options.ts";
 import { progressBar } from "./progress_bar.ts";
 import { requireRun } from "./run_directories.ts";
 import { directoryStorage } from "./run_storage.ts";
@@ -50,6 +56,7 @@ interface SampleFlags {
   readonly trajectory?: string;
   readonly frames?: number;
   readonly device: DeviceName;
+  readonly threads?: number;
   readonly refine?: number;
   readonly noise?: number;
 }
@@ -96,6 +103,7 @@ export function sampleCommand(): Command {
     .option("--trajectory <file>", "the way of the samples too: .npy", placeOnDisk)
     .option("--frames <n>", "frames of the trajectory (default: 11)", wholeNumber(2))
     .addOption(deviceOption().default("auto"))
+    .addOption(threadsOption())
     .option("--refine <steps>", "steps of Langevin dynamics at the end", wholeNumber(0))
     .option(
       "--noise <x>",
@@ -137,7 +145,7 @@ async function sample(run: string, flags: SampleFlags): Promise<void> {
     );
   }
 
-  const device = await startDevice(flags.device);
+  const device = await startDevice(flags.device, flags.threads);
   const potential = configuredPotential(config.potential, space.sampleShape);
   const parameters = await averagedParameters(storage, step, potential);
   const begin = performance.now();

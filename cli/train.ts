@@ -15,7 +15,7 @@ import { startDevice } from "./device.ts";
 import { exitCodes } from "./failures.ts";
 import { listenForInterruption } from "./interruption.ts";
 import { mnistFileReader } from "./mnist_files.ts";
-import { deviceOption, placeOnDisk, wholeNumber } from "./options.ts";
+import { deviceOption, placeOnDisk, threadsOption, wholeNumber } from "./options.ts";
 import { claimNewDirectory, requireRun } from "./run_directories.ts";
 import { lockRun } from "./run_lock.ts";
 import { directoryStorage, removeLeftovers } from "./run_storage.ts";
@@ -27,6 +27,7 @@ interface TrainFlags extends ConfigOptions {
   readonly out?: string;
   readonly resume?: string;
   readonly json?: boolean;
+  readonly threads?: number;
 }
 
 const epilog = `
@@ -61,6 +62,7 @@ export function trainCommand(): Command {
     .option("--batch <n>", "samples in a batch", wholeNumber(1))
     .option("--seed <n>", "the seed that the whole run is a function of", wholeNumber(0))
     .addOption(deviceOption())
+    .addOption(threadsOption())
     .option("--config <file>", "JSON of settings to lay over the preset", placeOnDisk)
     .addOption(
       new Option("--set <key=value>", "one setting, as in training.logEvery=10; may be repeated")
@@ -85,7 +87,7 @@ export function trainCommand(): Command {
 
 async function startRun(preset: string | undefined, flags: TrainFlags): Promise<number> {
   const chosen = await chosenConfig(preset, flags);
-  const device = await startDevice(chosen.config.device);
+  const device = await startDevice(chosen.config.device, flags.threads);
   // The run keeps to the device that it was started on: another one rounds otherwise.
   const config = { ...chosen.config, device: device.name };
   const data = await openData(config);
@@ -98,7 +100,7 @@ async function startRun(preset: string | undefined, flags: TrainFlags): Promise<
 
 async function resumeRun(
   directory: string,
-  { json }: TrainFlags,
+  { json, threads }: TrainFlags,
   given: string[],
 ): Promise<number> {
   if (given.length > 0) {
@@ -118,14 +120,18 @@ async function resumeRun(
     trainReport({ json, config, storage, step }).alreadyComplete();
     return exitCodes.success;
   }
-  const device = await sameDevice(config, location);
+  const device = await sameDevice(config, location, threads);
   return await runTraining({ config, device, data: await openData(config), storage, json, step });
 }
 
 /** The device that a run was started on: on another one it would not go on exactly. */
-async function sameDevice({ device }: RunConfig, location: string): Promise<DeviceInfo> {
+async function sameDevice(
+  { device }: RunConfig,
+  location: string,
+  threads?: number,
+): Promise<DeviceInfo> {
   try {
-    return await startDevice(device);
+    return await startDevice(device, threads);
   } catch (error) {
     if (!(error instanceof VapoError)) throw error;
     throw new VapoError(
@@ -139,7 +145,8 @@ async function sameDevice({ device }: RunConfig, location: string): Promise<Devi
 function givenBeside(preset: string | undefined, command: Command): string[] {
   const options = command.options.filter((option) => {
     const name = option.attributeName();
-    return name !== "resume" && name !== "json" && command.getOptionValueSource(name) === "cli";
+    return !["resume", "json", "threads"].includes(name) &&
+      command.getOptionValueSource(name) === "cli";
   });
   return [...(preset === undefined ? [] : [`preset ${preset}`]), ...options.map((o) => o.long!)];
 }

@@ -4,13 +4,13 @@
  */
 import { fork, type RandomKey, randomNormal, type Tensor, tf } from "../tensor/mod.ts";
 import type { GaussianPath } from "../homotopy/gaussian_path.ts";
-import { scoreFromVelocity, type VelocityField } from "./velocity.ts";
+import type { VelocityField } from "./velocity.ts";
 
 /** What a refinement is told. */
 export interface LangevinOptions {
   /** How many steps. */
   readonly steps: number;
-  /** Where the noise comes from; each step takes a stream of its own. */
+  /** Where the noise comes from; step i takes the i-th draw of one stream. */
   readonly key: RandomKey;
   /** The time u that is held fixed; default the path's uMax. */
   readonly time?: number;
@@ -51,17 +51,61 @@ export function refineByLangevin(
   x: Tensor,
   { steps, key, time = path.uMax, stepSize = 0.2 }: LangevinOptions,
 ): Tensor {
-  const coefficients = path.at(time);
-  const h = stepSize * coefficients.beta ** 2;
+  const coefficients = langevinCoefficients(path, time, stepSize);
   let current = tf.clone(x);
   for (let i = 0; i < steps; i++) {
-    const next = tf.tidy(() => {
-      const score = scoreFromVelocity(current, velocity(time, current), coefficients);
-      const noise = randomNormal(fork(key, `langevin ${i}`), current.shape);
-      return tf.addN([current, tf.mul(score, h / 2), tf.mul(noise, Math.sqrt(h))]);
-    });
+    const next = tf.tidy(() =>
+      langevinStep(
+        current,
+        velocity(time, current),
+        langevinKey(key, tf.scalar(i, "int32")),
+        coefficients,
+      )
+    );
     current.dispose();
     current = next;
   }
   return current;
+}
+
+/** x ← positionWeight·x + velocityWeight·∇Φ + noise·ξ: a step with the score written out. */
+export interface LangevinCoefficients {
+  readonly positionWeight: number;
+  readonly velocityWeight: number;
+  readonly noise: number;
+}
+
+/** The coefficients at a time; h = stepSize·β². */
+export function langevinCoefficients(
+  path: GaussianPath,
+  time: number,
+  stepSize = 0.2,
+): LangevinCoefficients {
+  const { alpha, beta, alphaDot, betaDot } = path.at(time);
+  const h = stepSize * beta ** 2;
+  const scale = -0.5 * h / ((alphaDot * beta - alpha * betaDot) * beta);
+  return {
+    positionWeight: 1 + alphaDot * scale,
+    velocityWeight: -alpha * scale,
+    noise: Math.sqrt(h),
+  };
+}
+
+/** The key of the draws of step i, an int32 scalar. */
+export function langevinKey(key: RandomKey, i: Tensor): RandomKey {
+  return { ...fork(key, "langevin"), step: tf.add(key.step, i) };
+}
+
+/** One step of Langevin dynamics from x with the velocity there. */
+export function langevinStep(
+  x: Tensor,
+  velocity: Tensor,
+  key: RandomKey,
+  { positionWeight, velocityWeight, noise }: LangevinCoefficients,
+): Tensor {
+  return tf.addN([
+    tf.mul(x, positionWeight),
+    tf.mul(velocity, velocityWeight),
+    tf.mul(randomNormal(key, x.shape), noise),
+  ]);
 }

@@ -14,12 +14,30 @@ import {
 import { NonFiniteError, VapoError } from "../errors.ts";
 import type { GaussianPath } from "../homotopy/gaussian_path.ts";
 import { type Potential, sampleSize } from "../potential/potential.ts";
-import { refineByLangevin } from "./langevin.ts";
-import { type OdeMethodName, odeMethodName, odeMethods } from "./ode/methods.ts";
+import {
+  compiledLangevin,
+  compiledRungeKutta,
+  compiledSde,
+  type CompiledSteps,
+  compilesPrograms,
+  flowFunctions,
+} from "./compiled_flow.ts";
+import { langevinCoefficients, refineByLangevin } from "./langevin.ts";
+import { explicitTableau, type OdeMethodName, odeMethodName, odeMethods } from "./ode/methods.ts";
+import { odeSettings } from "./ode/options.ts";
 import { solveOde } from "./ode/solve_ode.ts";
-import { isSdeMethod, type SdeMethod, sdeMethodNames, solveSde } from "./sde.ts";
+import { breather } from "./ode/stepping_loop.ts";
+import type { Tableau } from "./ode/tableaus.ts";
+import {
+  isSdeMethod,
+  type SdeMethod,
+  sdeMethodNames,
+  sdeNotFinite,
+  sdeSettings,
+  solveSde,
+} from "./sde.ts";
 import { terminalTime } from "./terminal_time.ts";
-import { hessianProduct, velocityField } from "./velocity.ts";
+import { velocityField } from "./velocity.ts";
 
 /** A solver of the flow: an ordinary one or a stochastic one. */
 export type SolverName = OdeMethodName | SdeMethod;
@@ -214,11 +232,19 @@ async function refine(
   steps: number,
 ): Promise<Float32Array> {
   if (steps === 0) return await y.data() as Float32Array;
-  const refined = refineByLangevin(velocityField(potential, parameters), path, y, {
-    steps,
-    key,
-    time: Math.min(until, path.uMax),
-  });
+  const time = Math.min(until, path.uMax);
+  let refined: Tensor;
+  if (compilesPrograms()) {
+    const coefficients = langevinCoefficients(path, time);
+    const options = { time, steps, key, coefficients };
+    const program = await compiledLangevin(potential, parameters, y, options);
+    program.run(steps);
+    refined = program.position();
+    program.dispose();
+  } else {
+    const velocity = velocityField(potential, parameters);
+    refined = refineByLangevin(velocity, path, y, { steps, key, time });
+  }
   const samples = await refined.data() as Float32Array;
   refined.dispose();
   if (samples.every(Number.isFinite)) return samples;
@@ -227,22 +253,33 @@ async function refine(
   );
 }
 
-async function integrateOde(
-  { potential, parameters, until, times }: FlowProblem,
-  x0: Tensor,
-  { solver, steps, rtol, atol, equalSteps = false, signal }: SampleOptions,
-) {
+async function integrateOde(problem: FlowProblem, x0: Tensor, options: SampleOptions) {
+  const { solver, steps, rtol, atol, equalSteps = false, signal } = options;
   const method = odeMethodName(solver);
   const fixed = equalSteps || !odeMethods[method].adaptive;
-  const solution = await solveOde<Tensor>(velocityField(potential, parameters), [0, until], x0, {
+  const settings = {
     method,
     rtol,
     atol,
     ...(fixed && { steps }),
-    jvp: hessianProduct(potential, parameters),
-    saveAt: times,
+    saveAt: problem.times,
     signal,
-  });
+  };
+  const tableau = explicitTableau(method);
+  if (fixed && tableau && compilesPrograms()) {
+    const { grid } = odeSettings([0, problem.until], settings, 0);
+    return await compiledExplicit(problem, x0, { method, tableau, grid: grid!, signal });
+  }
+  const { potential, parameters } = problem;
+  const { velocity, hessianProduct, dispose } = await flowFunctions(
+    potential,
+    parameters,
+    x0.shape[0],
+  );
+  const solution = await solveOde<Tensor>(velocity, [0, problem.until], x0, {
+    ...settings,
+    jvp: hessianProduct,
+  }).finally(dispose);
   const frames: Float32Array[] = [];
   for (const { y } of solution.trajectory) {
     frames.push(await y.data() as Float32Array);
@@ -251,16 +288,92 @@ async function integrateOde(
   return { y: solution.y, frames, nfev: solution.nfev };
 }
 
+/** An explicit method in fixed steps, on the device from the first to the last. */
+async function compiledExplicit(
+  { potential, parameters, times }: FlowProblem,
+  x0: Tensor,
+  { method, tableau, grid, signal }: {
+    method: OdeMethodName;
+    tableau: Tableau;
+    grid: readonly number[];
+    signal?: AbortSignal;
+  },
+) {
+  const program = await compiledRungeKutta(potential, parameters, tableau, grid, x0);
+  const stops = times.map((time) => time === 0 ? 0 : grid.indexOf(time) + 1);
+  const { y, frames } = await runSteps(program, grid.length, stops, signal, (step) => {
+    const t = step === 0 ? 0 : grid[step - 1];
+    return `${method} at step ${step} (u = ${
+      Number(t.toPrecision(6))
+    }): the state is not finite; ` +
+      "take more steps, or let rk45 or radau choose them";
+  });
+  return { y, frames, nfev: grid.length * tableau.stages.length };
+}
+
+/**
+ * Runs a compiled solver to its end, with a frame at each of `stops` (steps done, ascending), and
+ * frees it.
+ */
+async function runSteps(
+  program: CompiledSteps,
+  steps: number,
+  stops: readonly number[],
+  signal: AbortSignal | undefined,
+  describe: (step: number) => string,
+): Promise<{ y: Tensor; frames: Float32Array[] }> {
+  const breathe = breather(signal);
+  const frames: Float32Array[] = [];
+  const saveDue = async (done: number) => {
+    while (stops[frames.length] === done) {
+      const position = program.position();
+      frames.push(await position.data() as Float32Array);
+      position.dispose();
+    }
+  };
+  try {
+    await saveDue(0);
+    for (let done = 0; done < steps;) {
+      await breathe();
+      const stop = stops.find((stop) => stop > done) ?? steps;
+      // Somebody who may abort gets a turn after a few steps.
+      const count = Math.min(stop - done, signal ? 4 : Infinity);
+      program.run(count);
+      done += count;
+      await saveDue(done);
+    }
+    const bad = await program.firstNonFinite();
+    if (bad !== null) throw new NonFiniteError(describe(bad));
+    return { y: program.position(), frames };
+  } finally {
+    program.dispose();
+  }
+}
+
 async function integrateSde(
-  { potential, parameters, path, until, times, key }: FlowProblem,
+  problem: FlowProblem,
   x0: Tensor,
   { solver, steps, noise, signal }: SampleOptions,
 ) {
-  const wanted = times.map((time) => Math.round((time / until) * steps));
+  const { potential, parameters, path, until, times, key } = problem;
+  const method = solver as SdeMethod;
+  const stops = times.map((time) => Math.round((time / until) * steps));
+  if (compilesPrograms()) {
+    const options = sdeSettings(path, until, { method, steps, noise, key });
+    const program = await compiledSde(potential, parameters, path, x0, until, options);
+    const { y, frames } = await runSteps(
+      program,
+      steps,
+      stops,
+      signal,
+      () => sdeNotFinite(method, steps),
+    );
+    return { y, frames, nfev: steps * (method === "euler-maruyama" ? 1 : 2) };
+  }
   const frames: Float32Array[] = [];
   let step = 0;
   const solution = await solveSde(velocityField(potential, parameters), path, x0, until, {
-    method: solver as SdeMethod,
+    method,
     steps,
     noise,
     key,
@@ -268,7 +381,7 @@ async function integrateSde(
       // Whoever aborts needs a turn to do so.
       if (signal) await new Promise((resolve) => setTimeout(resolve));
       signal?.throwIfAborted();
-      while (frames.length < wanted.length && wanted[frames.length] === step) {
+      while (frames.length < stops.length && stops[frames.length] === step) {
         frames.push(await x.data() as Float32Array);
       }
       step++;

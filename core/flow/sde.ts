@@ -7,7 +7,7 @@
 import { fork, type RandomKey, randomNormal, type Tensor, tf } from "../tensor/mod.ts";
 import { NonFiniteError, VapoError } from "../errors.ts";
 import type { GaussianPath } from "../homotopy/gaussian_path.ts";
-import { scoreFromVelocity, type VelocityField } from "./velocity.ts";
+import type { VelocityField } from "./velocity.ts";
 
 /**
  * The stochastic solvers by name: Maruyama (1955), and Heun's for additive noise.
@@ -36,7 +36,7 @@ export interface SdeOptions {
   readonly method: SdeMethod;
   /** Steps of equal length. */
   readonly steps: number;
-  /** Where the noise comes from; step i of the integration takes its own stream. */
+  /** Where the noise comes from; step i of the integration takes the i-th draw of one stream. */
   readonly key: RandomKey;
   /** κ ≥ 0, how much noise; 0 is the ordinary differential equation. Default 0.5. */
   readonly noise?: number;
@@ -85,31 +85,18 @@ export async function solveSde(
   until: number,
   options: SdeOptions,
 ): Promise<{ y: Tensor; nfev: number }> {
-  const { method, steps, key, noise = 0.5, onStep } = options;
-  if (!(until > 0 && until <= path.uMax + 1e-12)) {
-    throw new VapoError(
-      `stochastic solver "${method}" cannot go to u = ${until}: expected a time in ` +
-        `(0, ${path.uMax}], where the path has a score; use --until ${path.uMax} or an ODE solver`,
-    );
-  }
-  if (!Number.isInteger(steps) || steps < 1) {
-    throw new VapoError(`steps is ${steps}: expected a positive whole number, for instance 100`);
-  }
-  if (!(noise >= 0 && noise < Infinity)) {
-    throw new VapoError(`noise is ${noise}: expected a number from 0 on, for instance 0.5`);
-  }
+  const { method, steps, key, noise } = sdeSettings(path, until, options);
+  const { onStep } = options;
   const h = until / steps;
-  const drift = stochasticDrift(velocity, path, noise);
   const advance = (x: Tensor, i: number) =>
     tf.tidy(() => {
-      const u = i * h;
-      const increment = tf.mul(randomNormal(fork(key, `sde ${i}`), x.shape), Math.sqrt(h));
-      const here = diffusion(path, u, noise), there = diffusion(path, u + h, noise);
-      const slope = drift(u, x);
-      const predicted = tf.addN([x, tf.mul(slope, h), tf.mul(increment, here)]);
-      if (method === "euler-maruyama") return predicted;
-      const average = tf.mul(tf.add(slope, drift(u + h, predicted)), 0.5 * h);
-      return tf.addN([x, average, tf.mul(increment, 0.5 * (here + there))]);
+      const draws = randomNormal(stepKey(key, tf.scalar(i, "int32")), x.shape);
+      const step = sdeStepCoefficients(path, i, h, noise);
+      const drifts = {
+        here: (x: Tensor) => velocity(i * h, x),
+        there: (x: Tensor) => velocity((i + 1) * h, x),
+      };
+      return sdeStep(method, x, draws, drifts, step);
     });
   let x = tf.clone(x0);
   try {
@@ -128,21 +115,104 @@ export async function solveSde(
   return { y: x, nfev: steps * (method === "euler-maruyama" ? 1 : 2) };
 }
 
+/** Checks options and fills in the default noise. */
+export function sdeSettings(
+  path: GaussianPath,
+  until: number,
+  options: Omit<SdeOptions, "onStep">,
+): Required<Omit<SdeOptions, "onStep">> {
+  const { method, steps, key, noise = 0.5 } = options;
+  if (!(until > 0 && until <= path.uMax + 1e-12)) {
+    throw new VapoError(
+      `stochastic solver "${method}" cannot go to u = ${until}: expected a time in ` +
+        `(0, ${path.uMax}], where the path has a score; use --until ${path.uMax} or an ODE solver`,
+    );
+  }
+  if (!Number.isInteger(steps) || steps < 1) {
+    throw new VapoError(`steps is ${steps}: expected a positive whole number, for instance 100`);
+  }
+  if (!(noise >= 0 && noise < Infinity)) {
+    throw new VapoError(`noise is ${noise}: expected a number from 0 on, for instance 0.5`);
+  }
+  return { method, steps, key, noise };
+}
+
 /** g(u) = √(2κβ|β̇|). */
 function diffusion(path: GaussianPath, u: number, noise: number): number {
   const { beta, betaDot } = path.at(Math.min(u, path.uMax));
   return Math.sqrt(2 * noise * beta * Math.abs(betaDot));
 }
 
-function stochasticDrift(velocity: VelocityField, path: GaussianPath, noise: number) {
-  return (u: number, x: Tensor) =>
-    tf.tidy(() => {
-      const coefficients = path.at(Math.min(u, path.uMax));
-      const v = velocity(u, x);
-      const score = scoreFromVelocity(x, v, coefficients);
-      const g = diffusion(path, u, noise);
-      return tf.add(v, tf.mul(score, 0.5 * g * g));
-    });
+/** The key of the increments of step i of an integration, i an int32 scalar. */
+export function stepKey(key: RandomKey, i: Tensor): RandomKey {
+  return { ...fork(key, "sde"), step: tf.add(key.step, i) };
+}
+
+/** The numbers of one step, computed in double precision: a row of the compiled solver's table. */
+export interface SdeStepCoefficients<T> {
+  /** h. */
+  readonly length: T;
+  /** g√h at the step's start and at its end. */
+  readonly noiseHere: T;
+  readonly noiseThere: T;
+  /** The drift ∇Φ + ½g²s is velocityWeight·∇Φ + positionWeight·x, at the start and at the end. */
+  readonly velocityWeightHere: T;
+  readonly positionWeightHere: T;
+  readonly velocityWeightThere: T;
+  readonly positionWeightThere: T;
+}
+
+/** The coefficients of step i of length h with noise κ. */
+export function sdeStepCoefficients(
+  path: GaussianPath,
+  i: number,
+  h: number,
+  noise: number,
+): SdeStepCoefficients<number> {
+  const at = (u: number) => {
+    const { alpha, beta, alphaDot, betaDot } = path.at(Math.min(u, path.uMax));
+    const g = diffusion(path, u, noise);
+    // ½g² times the score of scoreFromVelocity, as weights of x and ∇Φ.
+    const scale = -0.5 * g * g / ((alphaDot * beta - alpha * betaDot) * beta);
+    return {
+      noise: g * Math.sqrt(h),
+      velocityWeight: 1 - alpha * scale,
+      positionWeight: alphaDot * scale,
+    };
+  };
+  const here = at(i * h), there = at((i + 1) * h);
+  return {
+    length: h,
+    noiseHere: here.noise,
+    noiseThere: there.noise,
+    velocityWeightHere: here.velocityWeight,
+    positionWeightHere: here.positionWeight,
+    velocityWeightThere: there.velocityWeight,
+    positionWeightThere: there.positionWeight,
+  };
+}
+
+/** One step of a stochastic solver, from its draws and the velocities at its two ends. */
+export function sdeStep(
+  method: SdeMethod,
+  x: Tensor,
+  draws: Tensor,
+  velocity: { here(x: Tensor): Tensor; there(x: Tensor): Tensor },
+  c: SdeStepCoefficients<number | Tensor>,
+): Tensor {
+  const slope = tf.add(
+    tf.mul(velocity.here(x), c.velocityWeightHere),
+    tf.mul(x, c.positionWeightHere),
+  );
+  const predicted = tf.addN([x, tf.mul(slope, c.length), tf.mul(draws, c.noiseHere)]);
+  if (method === "euler-maruyama") return predicted;
+  const end = tf.add(
+    tf.mul(velocity.there(predicted), c.velocityWeightThere),
+    tf.mul(predicted, c.positionWeightThere),
+  );
+  const average = tf.mul(tf.add(slope, end), tf.mul(c.length, 0.5));
+  const increment = tf.mul(draws, tf.mul(tf.add(c.noiseHere, c.noiseThere), 0.5));
+  return tf.addN([x, average, increment]);
 }
 
 async function requireFinite(x: Tensor, method: string, steps: number): Promise<void> {
@@ -150,7 +220,10 @@ async function requireFinite(x: Tensor, method: string, steps: number): Promise<
   const [yes] = await finite.data();
   finite.dispose();
   if (yes) return;
-  throw new NonFiniteError(
-    `solver "${method}" with ${steps} steps left the finite numbers; use more steps or less noise`,
-  );
+  throw new NonFiniteError(sdeNotFinite(method, steps));
+}
+
+/** The message for samples that are no longer finite. */
+export function sdeNotFinite(method: string, steps: number): string {
+  return `solver "${method}" with ${steps} steps left the finite numbers; use more steps or less noise`;
 }

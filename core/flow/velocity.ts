@@ -18,6 +18,34 @@ import type { Potential } from "../potential/potential.ts";
 export type VelocityField = (u: number, x: Tensor) => Tensor;
 
 /**
+ * ∇Φ at times given as a tensor, one a sample: what {@link velocityField} and the compiled flow share.
+ *
+ * @param x [n, …sampleShape]
+ * @param time u: [n]
+ * @returns [n, …sampleShape]
+ */
+export function velocityAt(
+  potential: Potential,
+  parameters: TensorRecord,
+  x: Tensor,
+  time: Tensor,
+): Tensor {
+  return batchValueAndGradient((x) => potential.apply(parameters, x, time), x).gradient;
+}
+
+/** The Hessian of Φ at (x, time) times w: the gradient of ∇Φ·w, [n, …sampleShape]. */
+export function hessianProductAt(
+  potential: Potential,
+  parameters: TensorRecord,
+  x: Tensor,
+  w: Tensor,
+  time: Tensor,
+): Tensor {
+  const along = (x: Tensor) => innerProduct(velocityAt(potential, parameters, x, time), w);
+  return batchValueAndGradient(along, x).gradient;
+}
+
+/**
  * The velocity ∇Φ of a potential.
  *
  * Source: arXiv 2407.15238, equation 12.
@@ -39,11 +67,7 @@ export type VelocityField = (u: number, x: Tensor) => Tensor;
  * ```
  */
 export function velocityField(potential: Potential, parameters: TensorRecord): VelocityField {
-  return (u, x) =>
-    tf.tidy(() => {
-      const time = tf.fill([x.shape[0]], u);
-      return batchValueAndGradient((x) => potential.apply(parameters, x, time), x).gradient;
-    });
+  return (u, x) => tf.tidy(() => velocityAt(potential, parameters, x, tf.fill([x.shape[0]], u)));
 }
 
 /**
@@ -74,9 +98,8 @@ export function hessianProduct(
   potential: Potential,
   parameters: TensorRecord,
 ): (u: number, x: Tensor, w: Tensor) => Tensor {
-  const velocity = velocityField(potential, parameters);
   return (u, x, w) =>
-    tf.tidy(() => batchValueAndGradient((x) => innerProduct(velocity(u, x), w), x).gradient);
+    tf.tidy(() => hessianProductAt(potential, parameters, x, w, tf.fill([x.shape[0]], u)));
 }
 
 /**

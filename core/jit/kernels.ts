@@ -211,6 +211,8 @@ export interface Executable {
   run(repeat?: number): void;
   /** A copy of a result's values. */
   readOutput(index: number): Float32Array | Int32Array | Promise<Float32Array | Int32Array>;
+  /** Copies of several results' values, in one transfer. */
+  readOutputs(indices: readonly number[]): Promise<(Float32Array | Int32Array)[]>;
   /** A copy of an argument's present values (of a donated one: the state). */
   readInput(index: number): Float32Array | Int32Array | Promise<Float32Array | Int32Array>;
   /** Frees everything. */

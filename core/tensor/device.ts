@@ -45,9 +45,15 @@ export interface DeviceInfo {
   readonly adapter?: AdapterDescription;
 }
 
-/** Where a browser finds the WebAssembly backend's files; under Deno they are found by themselves. */
+/** How a device is opened. */
 export interface DeviceOptions {
   /**
+   * Threads that compiled programs run on, a whole number from 1 on; default as many as the machine
+   * has cores, and 1 where threads cannot share memory. Results are the same for any number.
+   */
+  readonly threads?: number;
+  /**
+   * Where a browser finds the WebAssembly backend's files (under Deno they are found by themselves):
    * URL of the directory of `tfjs-backend-wasm*.wasm`, with a slash at its end; the first time that
    * "wasm" is opened decides.
    */
@@ -106,7 +112,7 @@ export async function chooseDevice(name: DeviceName): Promise<DeviceInfo> {
  * Opens a device and makes it the one that every following tensor operation runs on.
  *
  * @param name which one; `auto` takes WebGPU on hardware, WebAssembly otherwise
- * @param options where a browser finds the WebAssembly files
+ * @param options threads, and where a browser finds the WebAssembly files
  * @returns the device that was opened, and why
  * @throws {VapoError} for an unknown name, or when the device is not there or does not start
  * @example
@@ -122,10 +128,29 @@ export async function openDevice(
   options: DeviceOptions = {},
 ): Promise<DeviceInfo> {
   const chosen = await chooseDevice(name);
+  threads = requireThreads(options.threads ?? availableThreads());
   if (chosen.name === "wasm") await openWasm(options);
   else if (chosen.name === "webgpu") await openWebGpu();
   else await openCpu();
   return chosen;
+}
+
+let threads: number | undefined;
+
+/** How many threads there are to be had: 1 where memory cannot be shared between them. */
+function availableThreads(): number {
+  if (typeof SharedArrayBuffer === "undefined") return 1;
+  return Math.max(1, (globalThis.navigator as Navigator | undefined)?.hardwareConcurrency ?? 1);
+}
+
+function requireThreads(count: number): number {
+  if (Number.isSafeInteger(count) && count >= 1 && count <= 256) return count;
+  throw new VapoError(`threads is ${count}: expected a whole number from 1 to 256`);
+}
+
+/** Threads that compiled programs run on: those that the device was opened with. */
+export function deviceThreads(): number {
+  return threads ?? availableThreads();
 }
 
 async function setBackend(name: string): Promise<void> {

@@ -4,7 +4,6 @@
  */
 import { NonFiniteError, VapoError } from "../errors.ts";
 import { encodePng, type RgbImage } from "../picture/rgb_image.ts";
-import { tf } from "../tensor/mod.ts";
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import {
   appendMetrics,
@@ -16,13 +15,8 @@ import type { RunConfig } from "./config.ts";
 import type { RunStorage } from "./run_storage.ts";
 import { drawPicture } from "./sample_picture.ts";
 import { disposeState, type TrainingState } from "./state.ts";
-import {
-  drawBatch,
-  excessOverMinimum,
-  initialState,
-  type TrainingProblem,
-  trainingStep,
-} from "./training_step.ts";
+import { openTrainingProgram } from "./training_program.ts";
+import { initialState, type TrainingProblem } from "./training_step.ts";
 
 /** What a loop is told beside the problem. */
 export interface TrainOptions {
@@ -78,19 +72,31 @@ export async function train(
 ): Promise<TrainOutcome> {
   const { steps, logEvery, checkpointEvery, keepCheckpoints, sampleEvery } =
     problem.config.training;
-  const save = async () => {
-    await throwIfNotFinite(state, storage, saved);
-    await saveCheckpoint(storage, state, step, keepCheckpoints);
-    saved = step;
-  };
-
   const start = await startOrResume(problem, storage);
-  let { state, step } = start;
+  let { step } = start;
   let saved = step;
+  const program = await openTrainingProgram(problem, start.state);
+  /** Lets `use` have a copy of the state, and frees it. */
+  const withState = async <T>(use: (state: TrainingState) => Promise<T>): Promise<T> => {
+    const state = program.state();
+    try {
+      return await use(state);
+    } finally {
+      disposeState(state);
+    }
+  };
+  const save = () =>
+    withState(async (state) => {
+      await throwIfNotFinite(state, storage, saved);
+      await saveCheckpoint(storage, state, step, keepCheckpoints);
+      saved = step;
+    });
   let pictureWaits = false;
   const drawDue = async () => {
     if (step === 0 || (step % sampleEvery !== 0 && step !== steps)) return;
-    pictureWaits = !await savePicture(problem, state, step, { storage, signal, onNotice });
+    pictureWaits = !await withState((state) =>
+      savePicture(problem, state, step, { storage, signal, onNotice })
+    );
   };
   try {
     // Not before the checkpoint was read: a damaged one leaves the run as it is.
@@ -107,12 +113,11 @@ export async function train(
     if (await storage.read(picturePath(step)) === null) await drawDue();
     while (step < steps && !signal?.aborted) {
       const logging = (step + 1) % logEvery === 0 || step + 1 === steps;
-      const advanced = await advance(problem, state, logging);
-      state = advanced.state;
+      const metrics = await program.step(logging);
       step++;
-      const line = advanced.line && { step, ...advanced.line };
+      const line = metrics && { step, ...metrics };
       if (line) {
-        await throwIfNotFinite(state, storage, saved);
+        await withState((state) => throwIfNotFinite(state, storage, saved));
         await appendMetrics(storage, line);
       }
       if (step % checkpointEvery === 0 || step === steps) await save();
@@ -122,7 +127,7 @@ export async function train(
     if (saved !== step) await save();
     return { step, finished: step >= steps && !pictureWaits };
   } finally {
-    disposeState(state);
+    program.dispose();
   }
 }
 
@@ -160,25 +165,6 @@ async function startOrResume(
   } finally {
     disposeState(fresh);
   }
-}
-
-/** One step; its metrics are read back only where they are to be noted. */
-async function advance(
-  problem: TrainingProblem,
-  state: TrainingState,
-  logging: boolean,
-): Promise<{ state: TrainingState; line: Record<string, number> | null }> {
-  const { next, metrics } = tf.tidy(() => {
-    const batch = drawBatch(problem, state);
-    const { state: next, metrics } = trainingStep(problem, state, batch);
-    const excess = logging ? excessOverMinimum(problem, state, batch) : null;
-    return { next, metrics: logging ? { ...metrics, ...excess } : {} } as never;
-  }) as { next: TrainingState; metrics: Record<string, tf.Scalar> };
-  disposeState(state);
-  const line: Record<string, number> = {};
-  for (const [name, scalar] of Object.entries(metrics)) line[name] = (await scalar.data())[0];
-  tf.dispose(metrics);
-  return { state: next, line: logging ? line : null };
 }
 
 async function throwIfNotFinite(

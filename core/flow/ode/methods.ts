@@ -136,6 +136,11 @@ export function stepperOf<V>(
     : backwardEuler(problem, jacobian, options);
 }
 
+/** The tableau of an explicit method; undefined for an implicit one. */
+export function explicitTableau(name: OdeMethodName): tableaus.Tableau | undefined {
+  return (explicit as Partial<Record<OdeMethodName, tableaus.Tableau>>)[name];
+}
+
 /** The controller of an adaptive method, and the order of the error estimate that it works with. */
 export function controllerOf(
   name: OdeMethodName,

@@ -152,7 +152,7 @@ function free<V>({ space }: OdeProblem<V>, state: OdeState<V>): void {
  * A pause that lets an abort arrive: where f never waits for anything, nothing else would. It costs
  * nothing without a signal, and a turn of the event loop every 20 ms with one.
  */
-function breather(signal: AbortSignal | undefined): () => Promise<void> | undefined {
+export function breather(signal: AbortSignal | undefined): () => Promise<void> | undefined {
   if (!signal) return () => undefined;
   let last = -Infinity;
   return async () => {

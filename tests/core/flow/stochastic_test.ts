@@ -70,7 +70,7 @@ for (const method of sdeMethodNames) {
 Deno.test("a step of each solver is as written, at the noise that it has by default", async () => {
   await openDevice("cpu");
   const u = 0.6, key = randomKey(3), x0 = tf.tensor2d([[0.4, -0.3]]);
-  const dW = tf.mul(randomNormal(fork(key, "sde 0"), [1, 2]), Math.sqrt(u));
+  const dW = tf.mul(randomNormal(fork(key, "sde"), [1, 2]), Math.sqrt(u));
   const g = (u: number) => {
     const { beta, betaDot } = path.at(u);
     return Math.sqrt(2 * 0.5 * beta * Math.abs(betaDot));

@@ -1,0 +1,106 @@
+/**
+ * @file PyTorch as a peer: the process `torch_peer.py`, spoken to in JSON lines. It sleeps in a read
+ * while others are timed; its threads (OpenMP's and OpenBLAS's) go on spinning for up to 0.1 s after
+ * its own work, which is why the report pauses between turns.
+ */
+import type { Peer, Variant } from "../train/peer.ts";
+import type { Work } from "../train/works.ts";
+
+const SCRIPT = new URL("./torch_peer.py", import.meta.url).pathname;
+
+/**
+ * Large blocks stay with the process instead of going back to the system after each use, which
+ * spares PyTorch page faults: 5 % of a step here.
+ */
+const ENVIRONMENT = {
+  MALLOC_MMAP_THRESHOLD_: String(32 * 2 ** 20),
+  MALLOC_TRIM_THRESHOLD_: String(4 * 2 ** 30),
+  MALLOC_TOP_PAD_: String(256 * 2 ** 20),
+};
+
+/** PyTorch's peer, with what only it can do. */
+export interface TorchPeer extends Peer {
+  /** The loss and the gradient's norms for given arrays; see `torch_peer.py`. */
+  check(request: unknown): Promise<TorchCheck>;
+  /** Processor seconds that its process has used so far. */
+  processorSeconds(): Promise<number>;
+}
+
+/** What PyTorch says of a loss. */
+export interface TorchCheck {
+  readonly loss: number;
+  readonly gradientNorm: number;
+  /** The norm of each parameter's gradient. */
+  readonly norms: Readonly<Record<string, number>>;
+}
+
+type Ask = <T>(request: unknown) => Promise<T>;
+
+function conversation(process: Deno.ChildProcess): Ask {
+  const writer = process.stdin.getWriter();
+  const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const encoder = new TextEncoder();
+  let text = "";
+  return async <T>(request: unknown): Promise<T> => {
+    await writer.write(encoder.encode(`${JSON.stringify(request)}\n`));
+    while (!text.includes("\n")) {
+      const { value, done } = await reader.read();
+      if (done) {
+        throw new Error("PyTorch's process ended: expected an answer; see its message above");
+      }
+      text += value;
+    }
+    const end = text.indexOf("\n");
+    const answer = JSON.parse(text.slice(0, end)) as T;
+    text = text.slice(end + 1);
+    return answer;
+  };
+}
+
+/** Whether a Python has PyTorch. */
+async function hasTorch(python: string): Promise<boolean> {
+  try {
+    const command = new Deno.Command(python, { args: ["-c", "import torch"], stderr: "null" });
+    return (await command.output()).success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Starts PyTorch's process; null where that Python has no PyTorch. */
+export async function openTorch(python: string): Promise<TorchPeer | null> {
+  if (!await hasTorch(python)) return null;
+  const process = new Deno.Command(python, {
+    args: [SCRIPT],
+    stdin: "piped",
+    stdout: "piped",
+    env: ENVIRONMENT,
+  }).spawn();
+  const ask = conversation(process);
+  const threads = navigator.hardwareConcurrency > 1 ? [1, 2] : [1];
+  return {
+    name: "PyTorch",
+    describe: () => ask({ describe: true }),
+    async variants(work: Work) {
+      const { variants } = await ask<{ variants: string[] }>({ work, variants: true });
+      return variants.flatMap((form) => threads.map((threads): Variant => ({ threads, form })));
+    },
+    async measure(work, { threads, form }, { repeats, warmUp }) {
+      const request = { work, threads, variant: form, repeats, warmUp };
+      return (await ask<{ seconds: number[] }>(request)).seconds;
+    },
+    release: () => ask({ release: true }),
+    async close() {
+      process.kill();
+      await process.status;
+    },
+    check: (request) => ask({ check: request }),
+    async processorSeconds() {
+      const fields = (await Deno.readTextFile(`/proc/${process.pid}/stat`)).split(") ")[1].split(
+        " ",
+      );
+      return (Number(fields[11]) + Number(fields[12])) / 100; // user and system, in hundredths
+    },
+  };
+}

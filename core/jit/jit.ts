@@ -1,0 +1,428 @@
+/**
+ * @file `jit`: an ordinary TensorFlow.js function, gradients of gradients included, compiled for the
+ * device that is open: traced once a signature, optimised, fused into few kernels, planned into one
+ * arena, and run on threads of SIMD WebAssembly or as one WebGPU command buffer.
+ */
+import { type Tensor, tf } from "../tensor/mod.ts";
+import { deviceThreads } from "../tensor/device.ts";
+import { JitError } from "./errors.ts";
+import { explain, type ExplainOptions } from "./explain.ts";
+import type { Graph } from "./graph.ts";
+import type { Donation, Executable, Kernel, Plan } from "./kernels.ts";
+import { optimize, type Optimized } from "./passes/pipeline.ts";
+import { kernelBytes, kernelFlops } from "./schedule/cost.ts";
+import { planMemory } from "./schedule/memory.ts";
+import { schedule } from "./schedule/schedule.ts";
+import { currentTarget, type Target } from "./targets.ts";
+import { type SplitGraph, splitStatic } from "./partial_evaluation.ts";
+import { type Trace, trace } from "./trace/trace.ts";
+import {
+  flattenTree,
+  type PathLeaf,
+  type TensorTree,
+  type TreeStructure,
+  unflattenTree,
+} from "./trace/tree.ts";
+
+/** How a function is compiled. */
+export interface JitOptions {
+  /**
+   * Whether the first argument is state: the function then returns a record whose member `state`
+   * has the names, shapes and types of that argument, and takes its place after each run, in place.
+   * Default false.
+   */
+  readonly donate?: boolean;
+  /**
+   * Arguments, by their index, that stay as they are when loaded: what follows from them alone is
+   * computed once, in loading. Default none.
+   */
+  readonly static?: readonly number[];
+  /** Threads of the WebAssembly target; default those that the device was opened with. */
+  readonly threads?: number;
+}
+
+/** A tree of the same names with the values themselves. */
+export type HostTree = Float32Array | Int32Array | { readonly [name: string]: HostTree };
+
+/** What a compiled program is like. */
+export interface ProgramStatistics {
+  /** Operations recorded, before and after the passes. */
+  readonly nodes: { readonly traced: number; readonly optimized: number };
+  /** Kernels a run; on WebGPU a kernel is one dispatch or two. */
+  readonly kernels: number;
+  /** Floating-point operations a run. */
+  readonly flops: number;
+  /** Bytes that the kernels read and write in a run. */
+  readonly bytes: number;
+  /** Bytes of device memory: arguments, constants, temporaries and results. */
+  readonly arenaBytes: number;
+  /** The most bytes that are alive at once: no plan can need fewer. */
+  readonly livenessBytes: number;
+  /** Seconds for tracing and for everything after it. */
+  readonly seconds: { readonly trace: number; readonly compile: number };
+}
+
+/** A compiled program with its arguments on the device. */
+export interface Session<R extends TensorTree, S extends TensorTree = TensorTree> {
+  /** What the program is like. */
+  readonly statistics: ProgramStatistics;
+  /** Replaces an argument's values; names, shapes and types stay. */
+  write(argument: number, values: TensorTree): void;
+  /** Runs the program so many times in a row; state carries over from each to the next. */
+  run(repeat?: number): void;
+  /** The results of the last run as tensors of the open device, which belong to the caller. */
+  results(): R;
+  /** The values of the last run's results (but for `state`), read in one go. */
+  read(): Promise<HostTree>;
+  /** The present state, of a program that has one, as tensors, which belong to the caller. */
+  state(): S;
+  /** The program in words: graph, passes, kernels with their cost, memory plan. */
+  explain(options?: ExplainOptions): string;
+  /** Frees everything; the session may not be used again. */
+  dispose(): void;
+}
+
+/** A function that compiles itself. */
+export interface Jitted<A extends readonly TensorTree[], R extends TensorTree> {
+  /** Runs it on these arguments, compiling it at the first call with their shapes and types. */
+  (...args: A): Promise<R>;
+  /**
+   * Compiles it for arguments of these shapes and types and loads them, to be run many times
+   * without anything crossing to or from the device.
+   */
+  load(...args: A): Promise<Session<R, A[0]>>;
+  /** Frees the programs that calls have compiled. */
+  dispose(): void;
+}
+
+/**
+ * Compiles a TensorFlow.js function for the open device.
+ *
+ * The function may use whatever this project's potentials, losses and optimisers use, first- and
+ * second-order gradients included (see the README for the list); shapes are static, and nothing in
+ * it may be read on the host. Tensors that it closes over are read when it is compiled.
+ *
+ * @param f a function of nested records of tensors that returns one
+ * @param options whether the first argument is state, and how many threads
+ * @throws {JitError} (by the promise) for a host read, a data-dependent shape or a kernel that cannot be compiled, with its name and the line in f; when the device has not enough memory
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { jit, openDevice, tf, type Tensor } from "vapo";
+ * await openDevice("wasm");
+ * const norm = jit(({ x }: { x: Tensor }) => ({ norm: tf.sqrt(tf.sum(tf.square(x))) }));
+ * const { norm: five } = await norm({ x: tf.tensor1d([3, 4]) });
+ * assertEquals(five.dataSync()[0], 5);
+ * norm.dispose();
+ *
+ * // State stays on the device and is updated in place.
+ * const count = jit(
+ *   ({ n }: { n: Tensor }) => ({ state: { n: tf.add(n, 1) }, square: tf.square(n) }),
+ *   { donate: true },
+ * );
+ * const session = await count.load({ n: tf.scalar(0) });
+ * session.run(10);
+ * assertEquals(session.state().n.dataSync()[0], 10);
+ * assertEquals(await session.read(), { square: Float32Array.of(81) });
+ * session.dispose();
+ * ```
+ */
+export function jit<A extends readonly TensorTree[], R extends TensorTree>(
+  f: (...args: A) => R,
+  options: JitOptions = {},
+): Jitted<A, R> {
+  const sessions = new Map<string, Promise<Session<R>>>();
+  const load = (...args: A) => openSession<A, R>(f, args, options);
+  const call = async (...args: A): Promise<R> => {
+    const key = signature(args);
+    const known = sessions.get(key);
+    if (known) {
+      const session = await known;
+      args.forEach((arg, i) => session.write(i, arg));
+      session.run();
+      return session.results();
+    }
+    const made = load(...args);
+    sessions.set(key, made);
+    try {
+      const session = await made;
+      session.run();
+      return session.results();
+    } catch (error) {
+      sessions.delete(key);
+      throw error;
+    }
+  };
+  return Object.assign(call, {
+    load,
+    dispose() {
+      for (const session of sessions.values()) session.then((s) => s.dispose(), () => {});
+      sessions.clear();
+    },
+  });
+}
+
+/** What a program is compiled for: names, shapes and types, and the device. */
+function signature(args: readonly TensorTree[]): string {
+  const { leaves } = flattenTree<Tensor>(args);
+  const parts = leaves.map(({ path, tensor }) => `${path}:${tensor.dtype}[${tensor.shape}]`);
+  return [tf.getBackend(), ...parts].join(" ");
+}
+
+/** Everything that compiling has made on the way to a plan. */
+interface Compiled {
+  readonly optimized: Optimized;
+  readonly plan: Plan;
+}
+
+async function openSession<A extends readonly TensorTree[], R extends TensorTree>(
+  f: (...args: A) => R,
+  args: A,
+  options: JitOptions,
+): Promise<Session<R, A[0]>> {
+  const { donate = false, threads = deviceThreads() } = options;
+  const target = currentTarget();
+  const start = performance.now();
+  const traced = trace(f as unknown as (...args: never[]) => TensorTree, args);
+  const afterTrace = performance.now();
+  const fixed = new Set(options.static);
+  const whole = optimize(target.lower(optimize(traced.graph).graph)).graph;
+  const split = splitStatic(whole, (input) => fixed.has(argumentOf(traced.graph, input)));
+  const donations = donate ? findDonations(traced.graph) : [];
+  const main = planProgram(split.main, donations, target);
+  const executable = await target.compile(main.plan, threads);
+  const compileSeconds = (performance.now() - afterTrace) / 1000;
+  const statistics = measure(traced, main, (afterTrace - start) / 1000, compileSeconds);
+  const placed = new Map<number, number>();
+  split.arguments.forEach((from, input) => {
+    if (from.kind === "argument") placed.set(from.index, input);
+  });
+  const session = makeSession<R, A[0]>(target, executable, main, statistics, {
+    traced,
+    fixed,
+    placed,
+    structures: args.map((arg) => flattenTree<Tensor>(arg).structure),
+  });
+  try {
+    const tensors = flattenTree<Tensor>(args).leaves.map(({ tensor }) => tensor);
+    for (const { input, tensor } of traced.captured) tensors[input] = tensor;
+    placed.forEach((input, index) => target.write(executable, input, tensors[index]));
+    await evaluatePrologue(split, tensors, executable, target, threads);
+    return session;
+  } catch (error) {
+    session.dispose();
+    throw error;
+  }
+}
+
+/** From a graph to a plan. */
+function planProgram(graph: Graph, donations: readonly Donation[], target: Target): Compiled {
+  const optimized = optimize(graph);
+  const scheduled = schedule(optimized.graph, donations);
+  return { optimized, plan: planMemory(scheduled, { scratchCells: target.scratchCells }) };
+}
+
+/** Computes what static arguments determine, and hands it to the program. */
+async function evaluatePrologue(
+  { prologue, arguments: places }: SplitGraph,
+  tensors: readonly Tensor[],
+  executable: Executable,
+  target: Target,
+  threads: number,
+): Promise<void> {
+  if (!prologue) return;
+  const ahead = await target.compile(planProgram(prologue, [], target).plan, threads);
+  try {
+    tensors.forEach((tensor, input) => target.write(ahead, input, tensor));
+    ahead.run();
+    for (const [input, from] of places.entries()) {
+      if (from.kind !== "prologue") continue;
+      executable.writeInput(input, await ahead.readOutput(from.output));
+    }
+  } finally {
+    ahead.dispose();
+  }
+}
+
+function measure(
+  traced: Trace,
+  { optimized, plan }: Compiled,
+  trace: number,
+  compile: number,
+): ProgramStatistics {
+  const sum = (of: (kernel: Kernel) => number) =>
+    plan.kernels.reduce((total, kernel) => total + of(kernel), 0);
+  return {
+    nodes: { traced: traced.graph.nodes.length, optimized: optimized.graph.nodes.length },
+    kernels: plan.kernels.length,
+    flops: sum(kernelFlops),
+    bytes: sum((kernel) => kernelBytes(kernel, plan)),
+    arenaBytes: 4 * plan.arenaSize,
+    livenessBytes: 4 * plan.livenessBound,
+    seconds: { trace, compile },
+  };
+}
+
+/** Which argument an input of the program is a part of; −1 for a captured tensor. */
+function argumentOf({ inputs }: Graph, input: number): number {
+  const [first] = inputs[input].name.split("/");
+  return /^\d+$/.test(first) ? Number(first) : -1;
+}
+
+/** Pairs the leaves of the first argument with those of the result's `state`. */
+function findDonations(graph: Graph): Donation[] {
+  const outputs = new Map(graph.outputs.map(({ name, node }, output) => [name, { node, output }]));
+  const states = graph.outputs.filter(({ name }) => isState(name));
+  const donations: Donation[] = [];
+  graph.inputs.forEach(({ name, shape, type }, input) => {
+    if (name !== "0" && !name.startsWith("0/")) return;
+    const path = `state${name.slice(1)}`;
+    const found = outputs.get(path);
+    const given = found && graph.nodes[found.node];
+    const wanted = `${type}[${shape}]`;
+    if (!given || `${given.type}[${given.shape}]` !== wanted) {
+      const found = given ? `${given.type}[${given.shape}]` : "nothing";
+      throw new JitError(
+        `the function returns ${found} as ${path}: expected ${wanted}, as the argument has it; ` +
+          "with donate, return the whole state under the name state",
+      );
+    }
+    donations.push({ input, output: found!.output });
+  });
+  const extra = states.find(({ name }) =>
+    !graph.inputs.some((i) => `state${i.name.slice(1)}` === name)
+  );
+  if (extra || donations.length === 0) {
+    throw new JitError(
+      extra
+        ? `the function returns ${extra.name}, which its first argument does not have: expected ` +
+          "the same names; return what is not state beside it"
+        : "donate needs a first argument that holds the state: expected at least one tensor in it",
+    );
+  }
+  return donations;
+}
+
+/** What a session knows of the function's arguments and results. */
+interface Signature {
+  readonly traced: Trace;
+  /** Arguments that may not be written again. */
+  readonly fixed: ReadonlySet<number>;
+  /** Where in the program an input of the traced graph is; some are not needed. */
+  readonly placed: ReadonlyMap<number, number>;
+  /** Of each argument. */
+  readonly structures: readonly TreeStructure[];
+}
+
+function makeSession<R extends TensorTree, S extends TensorTree>(
+  target: Target,
+  executable: Executable,
+  { optimized, plan }: Compiled,
+  statistics: ProgramStatistics,
+  { traced, fixed, placed, structures }: Signature,
+): Session<R, S> {
+  const { graph } = traced;
+  let disposed = false;
+  const alive = () => {
+    if (disposed) throw new JitError("the program is disposed: expected a live one; load it again");
+  };
+  const results = (wanted: (name: string) => boolean) =>
+    graph.outputs.flatMap(({ name, node }, output) =>
+      wanted(name) ? [target.result(executable, output, graph.nodes[node])] : []
+    );
+  return {
+    statistics,
+    write(argument, values) {
+      alive();
+      if (fixed.has(argument)) {
+        throw new JitError(
+          `argument ${argument} was declared static: expected one that may change; load again`,
+        );
+      }
+      const { leaves } = flattenTree<Tensor>(values);
+      const inputs = graph.inputs.flatMap((_, i) => argumentOf(graph, i) === argument ? [i] : []);
+      requireSameTree(argument, leaves, inputs.map((input) => graph.inputs[input]));
+      inputs.forEach((input, i) => {
+        const place = placed.get(input);
+        if (place !== undefined) target.write(executable, place, leaves[i].tensor);
+      });
+    },
+    run(repeat = 1) {
+      alive();
+      executable.run(repeat);
+    },
+    results() {
+      alive();
+      return unflattenTree(traced.structure, results(() => true)) as R;
+    },
+    async read() {
+      alive();
+      const wanted = graph.outputs.flatMap(({ name }, output) =>
+        isState(name) ? [] : [{ name, output }]
+      );
+      const values = await executable.readOutputs(wanted.map(({ output }) => output));
+      return hostTree(wanted.map(({ name }, i) => [name, values[i]]));
+    },
+    state() {
+      alive();
+      const byName = new Map(graph.outputs.map(({ name }, output) => [name, output]));
+      const tensors = graph.inputs.flatMap(({ name, ...type }, input) => {
+        if (argumentOf(graph, input) !== 0) return [];
+        const output = byName.get(`state${name.slice(1)}`);
+        if (output === undefined) {
+          throw new JitError("the program has no state: expected one made with donate");
+        }
+        return [target.result(executable, output, type)];
+      });
+      return unflattenTree(structures[0], tensors) as S;
+    },
+    explain: (options) => explain({ stages: optimized.stages, schedule: plan, plan }, options),
+    dispose() {
+      if (disposed) return;
+      disposed = true;
+      executable.dispose();
+    },
+  };
+}
+
+function isState(name: string): boolean {
+  return name === "state" || name.startsWith("state/");
+}
+
+function requireSameTree(
+  argument: number,
+  leaves: readonly PathLeaf<Tensor>[],
+  expected: Graph["inputs"],
+): void {
+  if (leaves.length !== expected.length) {
+    throw new JitError(
+      `argument ${argument} has ${leaves.length} tensors: expected ${expected.length}, as when it ` +
+        "was compiled; load the function again for other shapes",
+    );
+  }
+  leaves.forEach(({ path, tensor }, i) => {
+    const { name, shape, type } = expected[i];
+    const found = `${
+      path === "" ? argument : `${argument}/${path}`
+    } ${tensor.dtype}[${tensor.shape}]`;
+    const wanted = `${name} ${type}[${shape}]`;
+    if (found !== wanted) {
+      throw new JitError(
+        `argument ${found}: expected ${wanted}; load the function again for other shapes`,
+      );
+    }
+  });
+}
+
+/** Nested records from names like "metrics/loss". */
+function hostTree(named: (readonly [string, Float32Array | Int32Array])[]): HostTree {
+  if (named.length === 1 && named[0][0] === "") return named[0][1];
+  const root: Record<string, HostTree> = {};
+  for (const [name, values] of named) {
+    const parts = name.split("/");
+    let at = root;
+    for (const part of parts.slice(0, -1)) at = (at[part] ??= {}) as Record<string, HostTree>;
+    at[parts.at(-1)!] = values;
+  }
+  return root;
+}

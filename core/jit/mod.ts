@@ -1,0 +1,13 @@
+/**
+ * @file The compiler: see `jit.ts`.
+ */
+export { JitError } from "./errors.ts";
+export {
+  type HostTree,
+  jit,
+  type JitOptions,
+  type Jitted,
+  type ProgramStatistics,
+  type Session,
+} from "./jit.ts";
+export type { TensorTree } from "./trace/tree.ts";

@@ -1,0 +1,46 @@
+/**
+ * @file Common subexpressions: of nodes that compute the same, the first stays. Nodes are the same
+ * if their operations are and their operands are (in any order, where they commute). Random draws
+ * are functions of their operands too, so equal ones are one.
+ */
+import type { Graph, Node } from "../graph.ts";
+import { removeDeadCode } from "./dead_code.ts";
+
+/** Computes everything once. */
+export function mergeCommonSubexpressions(graph: Graph): Graph {
+  const first = new Map<string, number>();
+  const places: number[] = [];
+  let merged = false;
+  const nodes = graph.nodes.map((node, i) => {
+    const moved = node.inputs.some((input) => places[input] !== input);
+    const copy = moved ? { ...node, inputs: node.inputs.map((input) => places[input]) } : node;
+    const key = keyOf(copy);
+    places[i] = first.get(key) ?? i;
+    if (places[i] === i) first.set(key, i);
+    else merged = true;
+    return copy;
+  });
+  if (!merged) return graph;
+  const outputs = graph.outputs.map(({ name, node }) => ({ name, node: places[node] }));
+  return removeDeadCode({ nodes, inputs: graph.inputs, outputs });
+}
+
+/** Elementwise functions with f(a, b) = f(b, a), but for which NaN it is. */
+const commuting: ReadonlySet<string> = new Set([
+  ...["add", "multiply", "maximum", "minimum", "equal", "notEqual", "and", "or"],
+]);
+
+/** A text that two nodes have in common if and only if they compute the same. */
+function keyOf({ operation, inputs, shape, type }: Node): string {
+  if (operation.kind === "constant") return `${type}[${shape}] ${cellsText(operation.values)}`;
+  const attributes: (string | number)[] = [];
+  for (const [name, value] of Object.entries(operation)) attributes.push(name, String(value));
+  const commutes = operation.kind === "elementwise" && commuting.has(operation.name);
+  const operands = commutes ? inputs.toSorted((a, b) => a - b) : inputs;
+  return `${attributes.join(" ")} (${operands}) ${type}[${shape}]`;
+}
+
+/** The bits of cells, as text: −0 is not 0, and NaN is itself. */
+function cellsText(values: Float32Array | Int32Array): string {
+  return new Int32Array(values.buffer, values.byteOffset, values.length).join();
+}

@@ -1,0 +1,212 @@
+/**
+ * @file A program in memory: control block | arena | each thread's own scratch, a module compiled
+ * for those addresses, and threads to run it.
+ */
+import { JitError } from "../errors.ts";
+import { ModuleBuilder } from "./assembler.ts";
+import {
+  arrange,
+  controlBlock,
+  emitDriver,
+  failures,
+  type Step,
+  type worthSharing,
+} from "./driver.ts";
+import { canShareMemory, mayWait, patience, type ThreadPool, threadPool } from "./thread_pool.ts";
+import { provokeCollection } from "./worker.ts";
+
+/** What a program is made of. */
+export interface ProgramSource {
+  /** Cells of memory for operands and results. */
+  readonly arenaCells: number;
+  /** Emits the kernels for an arena that starts at a byte address. */
+  readonly build: (module: ModuleBuilder, arena: number) => readonly Step[];
+  /** At most so many threads; fewer where memory cannot be shared or nothing is worth sharing. */
+  readonly threads: number;
+  /** A phase with less work than this is done by one thread; default {@link worthSharing}. */
+  readonly sharing?: number;
+  /** Seconds to wait for another thread's sign of life; default 10. */
+  readonly patience?: number;
+}
+
+/** A program that can be run. */
+export interface WasmProgram {
+  readonly memory: WebAssembly.Memory;
+  /** Byte address of the arena. */
+  readonly arena: number;
+  /** So many threads take part. */
+  readonly threads: number;
+  /** What it took to make, for reports. */
+  readonly statistics: {
+    readonly bytes: number;
+    readonly segments: number;
+    readonly phases: number;
+    /** Milliseconds. */
+    readonly emit: number;
+    readonly encode: number;
+    readonly compile: number;
+    readonly load: number;
+  };
+  /** @throws {JitError} where a thread fails; the program is lost then */
+  run(repeat: number): void;
+  dispose(): void;
+}
+
+const pageBytes = 65536;
+
+/** Compiles a program and loads it into threads. */
+export async function loadProgram(source: ProgramSource): Promise<WasmProgram> {
+  const wanted = canShareMemory() ? Math.max(1, Math.floor(source.threads)) : 1;
+  const arena = controlBlock.bytes(wanted);
+  const clock = stopwatch();
+  const module = new ModuleBuilder();
+  const steps = source.build(module, arena);
+  const arranged = arrange(steps, wanted, source.sharing);
+  const threads = arranged.some(({ shared }) => shared.length) ? wanted : 1;
+  const segments = threads === wanted ? arranged : arrange(steps, 1);
+
+  const phases = segments.flatMap(({ alone, shared }) => [...alone, ...shared]);
+  const scratchBytes = alignLine(Math.max(0, ...phases.map(({ phase }) => phase.scratchBytes)));
+  const scratch = alignLine(arena + 4 * source.arenaCells);
+  const pages = Math.ceil((scratch + threads * scratchBytes) / pageBytes);
+  checkSize(pages, source.arenaCells, threads, scratchBytes);
+  emitDriver(module, segments, {
+    threads,
+    scratch,
+    scratchBytes,
+    mayWait: threads === 1 || mayWait(),
+    patience: source.patience ?? patience,
+  });
+  const emit = clock();
+
+  const shared = threads > 1;
+  const bytes = module.encode({ pages, shared });
+  const encode = clock();
+  const compiled = await WebAssembly.compile(bytes);
+  const compile = clock();
+  const memory = allocate(pages, shared);
+  const { exports } = await WebAssembly.instantiate(compiled, { env: { memory } });
+  const pool = shared ? threadPool(threads) : null;
+  const number = pool ? await pool.load(compiled, memory) : 0;
+  const statistics = {
+    bytes: bytes.length,
+    segments: segments.length,
+    phases: phases.length,
+    emit,
+    encode,
+    compile,
+    load: clock(),
+  };
+  const names = steps.map(({ name }) => name);
+  const loaded = { memory, entry: exports.run as Run, pool, number, names };
+  return Object.assign(runner(loaded), { arena, threads, statistics });
+}
+
+type Run = (thread: number, threads: number, repeat: number) => void;
+
+/** All that has to be let go with a program. */
+interface Loaded {
+  readonly memory: WebAssembly.Memory;
+  readonly entry: Run;
+  readonly pool: ThreadPool | null;
+  readonly number: number;
+  readonly names: readonly string[];
+}
+
+function runner(made: Loaded): Pick<WasmProgram, "memory" | "run" | "dispose"> {
+  let loaded: Loaded | null = made;
+  let lost: JitError | null = null;
+  const alive = () => {
+    if (lost) throw lost;
+    if (!loaded) throw new JitError("a disposed program cannot be used; compile it again");
+    return loaded;
+  };
+  return {
+    get memory() {
+      return alive().memory;
+    },
+    run(repeat) {
+      const { entry, memory, pool, number, names } = alive();
+      const threads = pool?.threads ?? 1;
+      pool?.start(number, repeat);
+      try {
+        entry(0, threads, repeat);
+      } catch (error) {
+        const words = new Int32Array(memory.buffer);
+        if (pool) {
+          Atomics.compareExchange(words, controlBlock.failure / 4, failures.none, failures.trap);
+          Atomics.notify(words, controlBlock.generation / 4);
+          // Whatever the others do to this memory, nobody will look at it again.
+          pool.destroy();
+        }
+        throw lost = failure(words, threads, names, error);
+      }
+    },
+    dispose() {
+      if (!loaded) return;
+      const { pool, number, memory } = loaded;
+      const { byteLength } = memory.buffer;
+      loaded = null;
+      pool?.drop(number, byteLength);
+      provokeCollection(byteLength);
+    },
+  };
+}
+
+/** What is to be said of a run that ended early. */
+function failure(
+  words: Int32Array,
+  threads: number,
+  names: readonly string[],
+  cause: unknown,
+): JitError {
+  const silent = words[controlBlock.failure / 4] === failures.silence;
+  const places = Array.from({ length: threads }, (_, thread) => {
+    if (silent && thread === 0) return [];
+    const step = words[(controlBlock.progress + 64 * thread) / 4] - 1;
+    return step < 0 ? "its start" : `kernel ${step} (${names[step]})`;
+  });
+  const where = [...new Set(places.flat())].join(" and ");
+  const what = silent ? "a worker thread died" : `a thread failed (${cause})`;
+  return new JitError(
+    `${what} during ${where}; the program's state is lost: compile it again, and go on from the ` +
+      "last checkpoint",
+    { cause },
+  );
+}
+
+function checkSize(pages: number, arenaCells: number, threads: number, scratch: number): void {
+  if (pages <= 65536) return;
+  const MiB = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+  throw new JitError(
+    `a program needs ${MiB(pages * pageBytes)} of memory (${MiB(4 * arenaCells)} for tensors, ` +
+      `${MiB(scratch)} for each of ${threads} threads), but WebAssembly can address 4096 MiB; ` +
+      "use a smaller batch or a smaller network",
+  );
+}
+
+function allocate(pages: number, shared: boolean): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
+  } catch (error) {
+    throw new JitError(
+      `${Math.ceil(pages * pageBytes / 2 ** 20)} MiB of memory for a program are not to be had; ` +
+        "use a smaller batch, or dispose of programs that are no longer needed",
+      { cause: error },
+    );
+  }
+}
+
+function alignLine(bytes: number): number {
+  return Math.ceil(bytes / 64) * 64;
+}
+
+/** Milliseconds since the last call. */
+function stopwatch(): () => number {
+  let last = performance.now();
+  return () => {
+    const elapsed = performance.now() - last;
+    last += elapsed;
+    return elapsed;
+  };
+}

@@ -1,0 +1,265 @@
+/**
+ * @file Threads of the WASM target: workers that share programs' memory with the caller, who is
+ * thread 0. One pool a number of threads serves all programs; it starts with the first and ends with
+ * the last. Idle workers spin for some microseconds and then sleep in shared memory, so that a run
+ * starts without the event loop; only a new program goes by message.
+ */
+import { JitError } from "../errors.ts";
+import {
+  type LoadMessage,
+  poolCommands,
+  poolControl,
+  type ReadyMessage,
+  type StartMessage,
+  workerSource,
+} from "./worker.ts";
+import { controlBlock } from "./driver.ts";
+
+/** Workers and their commands. */
+export interface ThreadPool {
+  readonly threads: number;
+  /** Gives a program to all workers; its number. Counts as a user until `drop`. */
+  load(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<number>;
+  /** Lets all workers start on a program's `run`; the caller then joins in as thread 0. */
+  start(program: number, repeat: number): void;
+  /** Forgets a program with so many bytes of memory. The pool ends with the last. */
+  drop(program: number, bytes: number): void;
+  /** Ends the workers at once, whatever they do. Whoever uses the pool gets errors from now on. */
+  destroy(): void;
+}
+
+/** Seconds without a sign of life after which a thread is taken for dead. */
+export const patience = 10;
+
+/** Whether memory can be shared between threads here. */
+export function canShareMemory(): boolean {
+  const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };
+  return typeof SharedArrayBuffer === "function" && typeof Atomics === "object" &&
+    (crossOriginIsolated ?? true);
+}
+
+/** How many threads to use where nothing is said: one a processor, or one without shared memory. */
+export function defaultThreads(): number {
+  return canShareMemory() ? Math.max(1, globalThis.navigator?.hardwareConcurrency ?? 1) : 1;
+}
+
+/** Whether this thread may sleep in shared memory: not where it draws a page. */
+export function mayWait(): boolean {
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const pools = new Map<number, ThreadPool>();
+
+/** The pool of so many threads. To be used at once: one without programs ends itself. */
+export function threadPool(threads: number): ThreadPool {
+  const known = pools.get(threads);
+  if (known) return known;
+  const pool = startPool(threads, () => {
+    if (pools.get(threads) === pool) pools.delete(threads);
+  });
+  pools.set(threads, pool);
+  return pool;
+}
+
+function startPool(threads: number, onEnd: () => void): ThreadPool {
+  const control = new Int32Array(new SharedArrayBuffer(4 * poolControl.words(threads)));
+  const sleepy = mayWait();
+  let broken: string | null = null;
+  let users = 0, programs = 0, ended = false;
+  const breakDown = (reason: string) => {
+    broken ??= reason;
+    end();
+  };
+  const workers = Array.from({ length: threads - 1 }, () => startWorker(breakDown));
+  let ready: Promise<unknown> = Promise.all(workers.map((worker, i) => {
+    const message: StartMessage = {
+      kind: "start",
+      control: control.buffer as SharedArrayBuffer,
+      thread: i + 1,
+      threads,
+      failureWord: controlBlock.failure / 4,
+      wakeWord: controlBlock.generation / 4,
+    };
+    return worker.ask(message);
+  }));
+  ready.catch(() => {});
+
+  function end(): void {
+    if (ended) return;
+    ended = true;
+    onEnd();
+    send(poolCommands.receive);
+    for (const worker of workers) worker.end();
+  }
+
+  function tell(command: number, program = 0, amount = 0): void {
+    if (broken) throw new JitError(broken);
+    const last = control[poolControl.sequence];
+    for (let thread = 1; thread < threads; thread++) {
+      if (!waitFor(control, poolControl.taken(thread), last, sleepy)) {
+        breakDown(`worker thread ${thread} does not answer; compile the program again`);
+        throw new JitError(broken!);
+      }
+    }
+    send(command, program, amount);
+  }
+
+  function send(command: number, program = 0, amount = 0): void {
+    control[poolControl.command] = command;
+    control[poolControl.program] = program;
+    control[poolControl.amount] = amount;
+    Atomics.add(control, poolControl.sequence, 1);
+    if (Atomics.load(control, poolControl.sleepers)) {
+      Atomics.notify(control, poolControl.sequence);
+    }
+  }
+
+  async function loadNow(message: LoadMessage): Promise<void> {
+    tell(poolCommands.receive);
+    const answers = await Promise.all(workers.map((worker) => worker.ask(message)));
+    const failed = answers.find(({ error }) => error);
+    if (failed) throw new JitError(`a worker thread cannot start a program: ${failed.error}`);
+  }
+
+  return {
+    threads,
+    async load(module, memory) {
+      const program = programs++;
+      users++;
+      const loaded = ready.then(() => loadNow({ kind: "load", program, module, memory }));
+      // The next load waits for this one, whatever becomes of it.
+      ready = loaded.catch(() => {});
+      try {
+        await loaded;
+        return program;
+      } catch (error) {
+        if (--users === 0) end();
+        throw error instanceof JitError ? error : new JitError(String(error));
+      }
+    },
+    start: (program, repeat) => tell(poolCommands.run, program, repeat),
+    drop(program, bytes) {
+      if (ended) return;
+      if (--users === 0) end();
+      else tell(poolCommands.drop, program, Math.ceil(bytes / 2 ** 20));
+    },
+    destroy: () => breakDown("the threads of this program have been ended; compile it again"),
+  };
+}
+
+/** Waits until a word has a value; false where it never gets it. */
+function waitFor(words: Int32Array, index: number, value: number, sleepy: boolean): boolean {
+  for (let i = 0; i < 10_000; i++) {
+    if (Atomics.load(words, index) === value) return true;
+  }
+  const deadline = performance.now() + 1000 * patience;
+  while (performance.now() < deadline) {
+    const now = Atomics.load(words, index);
+    if (now === value) return true;
+    if (sleepy) Atomics.wait(words, index, now, 1);
+  }
+  return false;
+}
+
+/** A worker that answers each message with one. */
+interface AnsweringWorker {
+  ask(message: StartMessage | LoadMessage): Promise<ReadyMessage>;
+  end(): void;
+}
+
+/** What is common to the workers of the web and of Node, as far as it is used here. */
+interface RawWorker {
+  post(message: unknown): void;
+  terminate(): void;
+  /** Whether the program goes on for this worker's sake. */
+  keepAlive(on: boolean): void;
+}
+
+function startWorker(onDeath: (reason: string) => void): AnsweringWorker {
+  let answer: { resolve(message: ReadyMessage): void; reject(error: Error): void } | null = null;
+  let ending = false;
+  const died = (reason: string) => {
+    if (ending) return;
+    const message = `a worker thread has died (${reason}); its programs' state is lost: compile ` +
+      "them again, and go on from the last checkpoint";
+    answer?.reject(new JitError(message));
+    onDeath(message);
+  };
+  const raw = rawWorker((message) => answer?.resolve(message), died);
+  raw.keepAlive(false);
+  return {
+    async ask(message) {
+      raw.keepAlive(true);
+      try {
+        return await new Promise<ReadyMessage>((resolve, reject) => {
+          answer = { resolve, reject };
+          raw.post(message);
+        });
+      } finally {
+        answer = null;
+        raw.keepAlive(false);
+      }
+    },
+    end() {
+      ending = true;
+      answer?.reject(new JitError("the threads of this program have been ended"));
+      raw.terminate();
+    },
+  };
+}
+
+/** Node's worker threads, as far as they are used. */
+interface NodeWorkerThreads {
+  readonly Worker: new (source: string, options: { eval: true }) => {
+    on(event: string, listener: (value: unknown) => void): void;
+    postMessage(message: unknown): void;
+    terminate(): void;
+    ref(): void;
+    unref(): void;
+  };
+}
+
+/**
+ * A worker of the runtime's own kind. Node's, which Deno has too, are preferred where they exist: they
+ * alone can be told not to keep the process alive.
+ */
+function rawWorker(
+  onMessage: (message: ReadyMessage) => void,
+  onDeath: (reason: string) => void,
+): RawWorker {
+  const { process } = globalThis as {
+    process?: { getBuiltinModule?(name: string): NodeWorkerThreads | undefined };
+  };
+  const node = process?.getBuiltinModule?.("node:worker_threads");
+  if (node) {
+    const worker = new node.Worker(workerSource, { eval: true });
+    worker.on("message", (message) => onMessage(message as ReadyMessage));
+    worker.on("error", (error) => onDeath(String(error)));
+    worker.on("exit", (code) => onDeath(`exit code ${code}`));
+    return {
+      post: (message) => worker.postMessage(message),
+      terminate: () => worker.terminate(),
+      keepAlive: (on) => on ? worker.ref() : worker.unref(),
+    };
+  }
+  const url = URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" }));
+  const worker = new Worker(url, { type: "module" });
+  worker.onmessage = ({ data }) => {
+    URL.revokeObjectURL(url);
+    onMessage(data);
+  };
+  worker.onerror = (event) => {
+    event.preventDefault();
+    onDeath(event.message);
+  };
+  return {
+    post: (message) => worker.postMessage(message),
+    terminate: () => worker.terminate(),
+    keepAlive: () => {},
+  };
+}
