@@ -3,7 +3,7 @@
  * that it takes, with everything under one `jit` and without: what is faster differs by work.
  */
 import { localPeer, type Peer, type Prepared } from "../train/peer.ts";
-import type { ConvolutionWork, PotentialWork, Work } from "../train/works.ts";
+import type { ConvolutionWork, PotentialWork, ProductWork, Work } from "../train/works.ts";
 import {
   batchShape,
   type Jax,
@@ -118,17 +118,19 @@ function prepareConvolution(jax: Jax, work: ConvolutionWork, form: Form): Prepar
   }
 }
 
-function prepare(jax: Jax, work: Work, form: Form): Prepared {
-  if (work.kind === "step") return prepareStep(jax, work, form);
-  if (work.kind === "velocity") return prepareVelocity(jax, work, form);
-  if (work.kind === "convolution") return prepareConvolution(jax, work, form);
+function prepareProduct(jax: Jax, { m, k, n }: ProductWork, form: Form): Prepared {
   const { numpy: np, random } = jax;
-  const { m, k, n } = work;
   const inputs = {
     a: random.normal(random.key(1), [m, k]),
     b: random.normal(random.key(2), [k, n]),
   };
   return prepareFunction(jax, form, ({ a, b }) => np.matmul(a, b), inputs);
+}
+
+function prepare(jax: Jax, work: Work, form: Form): Prepared {
+  if (work.kind === "product") return prepareProduct(jax, work, form);
+  if (work.kind === "convolution") return prepareConvolution(jax, work, form);
+  return work.kind === "step" ? prepareStep(jax, work, form) : prepareVelocity(jax, work, form);
 }
 
 /** The ways to do a work; or why there is none. */

@@ -62,6 +62,14 @@ export async function flowFunctions(
       velocityAt(potential, parameters, x, everySample(u)),
     { static: [2] },
   ).load(zeros, zero, parameters).finally(() => tf.dispose([zeros, zero]));
+  const loadProduct = (x: Tensor, w: Tensor) => {
+    const zero = tf.scalar(0);
+    return jit(
+      (x: Tensor, w: Tensor, u: Tensor, parameters: TensorRecord) =>
+        hessianProductAt(potential, parameters, x, w, everySample(u)),
+      { static: [3] },
+    ).load(x, w, zero, parameters).finally(() => zero.dispose());
+  };
   let product: Promise<Session<Tensor>> | undefined;
   const call = (session: Session<Tensor>, u: number, tensors: Tensor[]) => {
     const time = tf.scalar(u);
@@ -73,11 +81,7 @@ export async function flowFunctions(
   return {
     velocity: (u, x) => call(velocity, u, [x]),
     async hessianProduct(u, x, w) {
-      product ??= jit(
-        (x: Tensor, w: Tensor, u: Tensor, parameters: TensorRecord) =>
-          hessianProductAt(potential, parameters, x, w, everySample(u)),
-        { static: [3] },
-      ).load(x, w, tf.scalar(u), parameters);
+      product ??= loadProduct(x, w);
       return call(await product, u, [x, w]);
     },
     dispose() {

@@ -60,7 +60,16 @@ interface SharedBackend {
   };
   readonly bufferManager: { acquireBuffer(bytes: number, usage: number): GPUBuffer };
   uploadToGPU(dataId: object): void;
+  readonly commandEncoder: GPUCommandEncoder | null;
+  endComputePassEncoder(): void;
   submitQueue(): void;
+}
+
+/** Submits what TensorFlow.js has recorded, if anything. */
+function submitPending(backend: SharedBackend): void {
+  if (!backend.commandEncoder) return;
+  backend.endComputePassEncoder();
+  backend.submitQueue();
 }
 
 const webgpu: Target = {
@@ -75,7 +84,7 @@ const webgpu: Target = {
     }
     backend.uploadToGPU(tensor.dataId);
     // What makes the tensor may still wait in TensorFlow.js's own command buffer.
-    backend.submitQueue();
+    submitPending(backend);
     const { resource } = backend.tensorMap.get(tensor.dataId)!;
     (executable as WebGpuExecutable).copyInputFrom(input, resource);
   },
@@ -83,16 +92,20 @@ const webgpu: Target = {
     const backend = tf.backend() as unknown as SharedBackend;
     const bytes = 4 * Math.max(1, shape.reduce((product, extent) => product * extent, 1));
     // A buffer that is free for TensorFlow.js may still be read by what it has not yet submitted.
-    backend.submitQueue();
+    submitPending(backend);
     const buffer = backend.bufferManager.acquireBuffer(
       bytes,
       GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     );
     (executable as WebGpuExecutable).copyOutputTo(output, buffer);
-    const tensor = tf.tensor({ buffer, zeroCopy: true }, [...shape], type as "float32");
+    const held = type === "float32" ? "float32" : "int32";
+    const tensor = tf.tensor({ buffer, zeroCopy: true }, [...shape], held);
     // Not external after all: the buffer goes back to its manager with the tensor.
     backend.tensorMap.get(tensor.dataId)!.external = false;
-    return tensor;
+    if (type !== "bool") return tensor;
+    const bool = tf.cast(tensor, "bool");
+    tensor.dispose();
+    return bool;
   },
 };
 

@@ -211,7 +211,9 @@ const elementwiseOfReshapes: Rule = ({ operation, inputs, shape }, { at, add, re
     const node = at(input), [inner] = node.inputs;
     const shared = node.operation.kind === "reshape" && sameShape(node.shape, shape) &&
       sameShape(at(inner).shape, from);
-    if (!shared && node.shape.length > 0) return;
+    if (!shared && (shape.length === 0 ? splatValue(node) === undefined : node.shape.length > 0)) {
+      return;
+    }
     operands.push(shared ? inner : input);
   }
   if (!operands.some((operand) => sameShape(at(operand).shape, from))) return;

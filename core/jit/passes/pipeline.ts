@@ -7,6 +7,7 @@ import { foldConstants } from "./constant_folding.ts";
 import { removeDeadCode } from "./dead_code.ts";
 import { orderFactors } from "./factors.ts";
 import { removeIdentities } from "./identities.ts";
+import { collectPolynomials } from "./polynomials.ts";
 import { simplifyProducts } from "./products.ts";
 import { simplifyReductions } from "./reductions.ts";
 import type { Pass } from "./rewrite.ts";
@@ -18,6 +19,7 @@ export const passes: readonly { readonly name: string; readonly run: Pass }[] = 
   { name: "identities", run: removeIdentities },
   { name: "common subexpressions", run: mergeCommonSubexpressions },
   { name: "broadcasts", run: moveBroadcasts },
+  { name: "polynomials", run: collectPolynomials },
   { name: "algebra", run: simplifyAlgebra },
   { name: "factors", run: orderFactors },
   { name: "reductions", run: simplifyReductions },

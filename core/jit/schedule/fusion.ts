@@ -57,10 +57,14 @@ const TINY_LOOP = 4096;
 /** How many earlier units are tried as neighbours. */
 const NEIGHBOURS = 16;
 
-/** Divides the work of a program into kernels; `isReplaced` tells which arguments are state. */
-export function fuse(program: Items, isReplaced: (argument: number) => boolean): Units {
-  const fusion = new Fusion(program, isReplaced);
+/**
+ * Divides the work of a program into kernels; `replacements` gives the value that each argument has
+ * after the run, where that is another one.
+ */
+export function fuse(program: Items, replacements: ReadonlyMap<number, number>): Units {
+  const fusion = new Fusion(program, replacements);
   for (const item of program.items) fusion.place(item);
+  fusion.readBeforeReplacing();
   fusion.mergeNeighbours();
   fusion.recomputeCheapValues();
   return {
@@ -76,7 +80,9 @@ class Fusion {
   readonly #inlined: Set<number>;
   /** Values that are stored, but that other units compute again. */
   readonly #recomputed = new Set<number>();
-  readonly #isReplaced: (argument: number) => boolean;
+  /** By a unit's items: merging makes a new list. */
+  readonly #knownStreams = new WeakMap<readonly Item[], Map<string, number>>();
+  readonly #replacements: ReadonlyMap<number, number>;
   readonly #deferred: Set<Item>;
   /** The results. */
   readonly #wanted: ReadonlySet<number>;
@@ -85,12 +91,14 @@ class Fusion {
   /** The unit of each item, by its order. */
   readonly #unitOf: number[] = [];
   readonly #reads: (readonly Source[])[] = [];
+  /** Items whose units run in this order although the second reads nothing of the first. */
+  readonly #ordered: (readonly [before: Item, after: Item])[] = [];
 
-  constructor(program: Items, isReplaced: (argument: number) => boolean) {
+  constructor(program: Items, replacements: ReadonlyMap<number, number>) {
     this.#program = program;
-    this.#isReplaced = isReplaced;
+    this.#replacements = replacements;
     this.#uses = usesOf(program);
-    this.#inlined = smallInlinedValues(program, this.#uses, isReplaced);
+    this.#inlined = smallInlinedValues(program, this.#uses, (index) => replacements.has(index));
     this.#deferred = itemsForReductions(program, this.#uses);
     this.#wanted = new Set(program.outputs);
     this.#reach = new Reachability(program.items.length);
@@ -245,12 +253,37 @@ class Fusion {
 
   #hasUnitBetween(from: Unit, to: Unit): boolean {
     if (!this.#reach.reaches(from.id, to.id)) return false;
+    const isBetween = (unit: number) =>
+      unit !== to.id && unit !== from.id && this.#reach.reaches(from.id, unit);
     for (const { value } of this.#allReads(to)) {
-      for (const unit of this.#writersOf(value)) {
-        if (unit !== to.id && unit !== from.id && this.#reach.reaches(from.id, unit)) return true;
-      }
+      if (this.#writersOf(value).some(isBetween)) return true;
     }
-    return false;
+    return this.#ordered.some(([before, after]) =>
+      this.#unitOf[after.order] === to.id && isBetween(this.#unitOf[before.order])
+    );
+  }
+
+  /** Puts the readers of an argument before the unit that makes what replaces it, where possible. */
+  readBeforeReplacing(): void {
+    for (const item of this.#program.items) {
+      if (this.#inlined.has(item.value)) continue;
+      for (const { value } of this.#readsBefore(item)) this.#putBeforeReplacement(item, value);
+    }
+  }
+
+  /** Whether an item can read a value, if it is an argument, before it is replaced. */
+  #putBeforeReplacement(reader: Item, argument: number): boolean {
+    const { origin } = this.#program.values[argument];
+    const result = origin.kind === "input" ? this.#replacements.get(origin.index) : undefined;
+    if (result === undefined || result === argument) return true;
+    const writer = producerOf(this.#program.values[result]);
+    if (!writer) return false;
+    const [from, to] = [this.#unitOf[reader.order], this.#unitOf[writer.order]];
+    if (from === to || this.#reach.reaches(from, to)) return true;
+    if (this.#reach.reaches(to, from)) return false;
+    this.#reach.connect(from, to);
+    this.#ordered.push([reader, writer]);
+    return true;
   }
 
   /** Merges loops beside each other: small ones, and those that read the same large array. */
@@ -281,8 +314,11 @@ class Fusion {
   }
 
   /** What a unit's loop reads and writes: keys, and how many cells each. */
-  #streams(unit: Unit): Map<string, number> {
+  #streams(unit: Unit): ReadonlyMap<string, number> {
+    const known = this.#knownStreams.get(unit.items);
+    if (known) return known;
     const streams = new Map<string, number>();
+    this.#knownStreams.set(unit.items, streams);
     for (const item of unit.items) {
       const isWritten = this.#wanted.has(item.value) || item.kind === "reduce" ||
         this.#usesOutside(item).length > 0;
@@ -322,26 +358,24 @@ class Fusion {
     this.#refineCuts();
   }
 
+  /** The uses of an item's value in other units. */
   #usesOutside({ order, value }: Item): Use[] {
     const own = this.#unitOf[order];
-    return this.#usersThroughInlined(value).filter(({ item }) => this.#unitOf[item.order] !== own);
+    return this.#finalUses(value).filter(({ item }) => this.#unitOf[item.order] !== own);
   }
 
-  *#throughInlined(value: number): Generator<Use> {
-    for (const use of this.#uses[value]) {
-      if (this.#inlined.has(use.item.value)) yield* this.#throughInlined(use.item.value);
-      else yield use;
-    }
-  }
-
-  #usersThroughInlined(value: number): Use[] {
-    return [...this.#throughInlined(value)];
+  /** The uses of a value, and for those that are inlined, theirs. */
+  #finalUses(value: number): readonly Use[] {
+    const uses = this.#uses[value];
+    if (!uses.some(({ item }) => this.#inlined.has(item.value))) return uses;
+    return uses.flatMap((use) =>
+      this.#inlined.has(use.item.value) ? this.#finalUses(use.item.value) : [use]
+    );
   }
 
   /**
    * Whether all but one of an item's operands are small, and that one is stored for others too.
-   * Arguments that the run replaces are read again only by those who read them anyway: others might
-   * keep them from being replaced in place.
+   * An argument that the run replaces must be read again before that.
    */
   #isFunctionOfStored(
     item: Item,
@@ -354,10 +388,8 @@ class Fusion {
       if (isNumber(known)) continue;
       if (this.#inlined.has(value) || this.#recomputed.has(value)) return false;
       const { origin } = known;
-      if (origin.kind === "input" && this.#isReplaced(origin.index)) {
-        if (!outside.every((use) => this.#unitReads(this.#unitOf[use.item.order], value))) {
-          return false;
-        }
+      if (origin.kind === "input") {
+        if (!outside.every((use) => this.#putBeforeReplacement(use.item, value))) return false;
       }
       if (known.size * 8 > item.points) full.add(value);
     }
@@ -366,16 +398,10 @@ class Fusion {
       const { origin } = this.#program.values[value];
       if (origin.kind !== "items" || needed.has(value)) return true;
       const own = this.#writersOf(value);
-      return this.#usersThroughInlined(value).some((use) =>
+      return this.#finalUses(value).some((use) =>
         use.item.value !== item.value && !own.includes(this.#unitOf[use.item.order])
       );
     });
-  }
-
-  #unitReads(unit: number, value: number): boolean {
-    return this.#units[unit]!.items.some((item) =>
-      this.#readsBefore(item).some((read) => read.value === value)
-    );
   }
 
   #refineCuts(): void {

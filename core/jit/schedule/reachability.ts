@@ -56,8 +56,8 @@ export class Reachability {
   }
 
   #include(unit: number, ancestors: Uint32Array): void {
-    const start = unit * this.#words;
-    for (let word = 0; word < this.#words; word++) this.#bits[start + word] |= ancestors[word];
+    const start = unit * this.#words, used = (this.#count + 31) >>> 5;
+    for (let word = 0; word < used; word++) this.#bits[start + word] |= ancestors[word];
   }
 
   #set(unit: number, ancestor: number): void {

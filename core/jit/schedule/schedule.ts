@@ -21,9 +21,11 @@ import { chooseOrder } from "./order.ts";
  */
 export function schedule(graph: Graph, donations: readonly Donation[] = []): Schedule {
   const donated = new Map(donations.map(({ input, output }) => [output, input]));
-  const replaced = new Set(donations.map(({ input }) => input));
   const program = itemsOf(graph, donated);
-  const units = fuse(program, (argument) => replaced.has(argument));
+  const units = fuse(
+    program,
+    new Map(donations.map(({ input, output }) => [input, program.outputs[output]])),
+  );
   const kernels = emitKernels(program, units);
   const dependencies = new Dependencies(kernels);
   const argumentValues = valuesOfArguments(program, graph);

@@ -31,7 +31,7 @@ export interface UserLine {
  * How many frames are looked at: the engine prepares as many as it is asked for, and most lines are
  * near. A gradient of a gradient may lie far below its line.
  */
-const DEPTHS = [14, 28, 80];
+const DEPTHS = [28, 80];
 
 const own = withoutScheme(new URL("../", import.meta.url).href);
 

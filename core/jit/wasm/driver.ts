@@ -51,7 +51,7 @@ export interface Segment {
 }
 
 /** A phase with less work than this (operations, or cells moved) is not worth sharing. */
-export const worthSharing = 20_000;
+const worthSharing = 20_000;
 /** Nor is a range of units with less work than this worth a visit to the counter. */
 const worthTaking = 4_000;
 /** Into so many ranges a thread a phase is divided, so that the last ones even out. */

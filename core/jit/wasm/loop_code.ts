@@ -9,8 +9,16 @@ import type { Operand } from "../kernels.ts";
 import type { Code, FunctionBuilder, Local, ModuleBuilder } from "./assembler.ts";
 import { control, f32x4, i32, i32x4, v128 } from "./assembler.ts";
 import { multiplyAdd } from "./emitter.ts";
-import type { Nest } from "./loop_plan.ts";
-import { applyElementwise, asCells, VectorScope, type VectorValue } from "./vector_math.ts";
+import type { Dimension, Nest, Split } from "./loop_plan.ts";
+import {
+  applyElementwise,
+  asCells,
+  maximum,
+  minimum,
+  transposeFour,
+  VectorScope,
+  type VectorValue,
+} from "./vector_math.ts";
 
 /** Numbers of cells in the vectors of a group: four each, but for the last. */
 type Lanes = readonly number[];
@@ -56,7 +64,7 @@ class NestCode {
     this.#vectorLevel = columns ? 1 : this.#innermost;
     this.#firstLoop = columns ? 2 : 1;
     this.#strided = this.#levelStrides(views);
-    this.#reads = nest.reads.map((_, view) => this.#usageOf(this.#strided[view]));
+    this.#reads = nest.reads.map((_, view) => this.#usageOf(view));
     this.#values = [];
     for (const { operands } of nest.body) {
       const used = operands.flatMap((operand) => this.#usage(operand) ?? []);
@@ -78,15 +86,27 @@ class NestCode {
       const levels = Array<number>(this.#innermost + 1).fill(0);
       levels[0] = nest.units.find(({ strides }) => strides[view])?.strides[view] ?? 0;
       nest.loops.forEach(({ strides }, i) => levels[this.#firstLoop + i] = strides[view]);
-      levels[this.#vectorLevel] = nest.vector.strides[view];
+      levels[this.#vectorLevel] = nest.vector.strides[view] || (nest.tile?.strides[view] ?? 0);
       return levels;
     });
   }
 
-  #usageOf(strides: readonly number[]): Usage {
-    const level = strides.findLastIndex((stride) => stride !== 0);
-    const varies = strides[this.#vectorLevel] !== 0;
+  #usageOf(view: number): Usage {
+    const level = this.#strided[view].findLastIndex((stride) => stride !== 0);
+    const varies = this.#slotStride(view) !== 0;
     return { level, varies, inline: true, uses: 0, escapes: false };
+  }
+
+  /** Cells from one vector of a group to the next. */
+  #slotStride(view: number): number {
+    const { tile, vector } = this.nest;
+    return tile ? tile.strides[view] : 4 * vector.strides[view];
+  }
+
+  /** Whether the vectors of a whole tile lie across the tile in memory. */
+  #isTransposed(view: number): boolean {
+    const { tile, vector } = this.nest;
+    return tile?.strides[view] === 1 && vector.strides[view] !== 0 && vector.strides[view] !== 1;
   }
 
   #usage(operand: Operand): Usage | null {
@@ -117,40 +137,59 @@ class NestCode {
   }
 
   #load(view: number, pointer: Code, slot: number, lanes: number): Code {
-    const stride = this.nest.vector.strides[view];
-    if (stride === 0) return v128.load32Splat(pointer);
-    if (stride !== 1) {
-      let vector: Code = v128.load32Zero(...this.#at(pointer, 16 * slot * stride));
-      for (let lane = 1; lane < lanes; lane++) {
-        const [address, offset] = this.#at(pointer, (16 * slot + 4 * lane) * stride);
-        vector = this.#loadLane(address, vector, lane, offset);
-      }
-      return vector;
+    const stride = this.nest.vector.strides[view], start = 4 * slot * this.#slotStride(view);
+    const [address, offset] = this.#at(pointer, start);
+    if (stride === 0) return v128.load32Splat(address, offset);
+    if (stride === 1 && lanes === 4) return v128.load(address, offset);
+    let vector: Code, lane = 1;
+    if (stride === 1 && lanes > 1) {
+      vector = v128.load64Zero(address, offset);
+      lane = 2;
+    } else vector = v128.load32Zero(address, offset);
+    for (; lane < lanes; lane++) {
+      const [address, offset] = this.#at(pointer, start + 4 * lane * stride);
+      // The address is wanted below the vector on the stack, whatever the vector is made of.
+      vector = v128.load32Lane(address, vector, lane, offset);
     }
-    if (lanes === 4) return v128.load(pointer, 16 * slot);
-    if (lanes === 1) return v128.load32Zero(pointer, 16 * slot);
-    const two = v128.load64Zero(pointer, 16 * slot);
-    return lanes === 2 ? two : this.#loadLane(pointer, two, 2, 16 * slot + 8);
-  }
-
-  #loadLane(address: Code, vector: Code, lane: number, offset: number): Code {
-    return v128.load32Lane(address, vector, lane, offset);
+    return vector;
   }
 
   /** Stores a local. */
   #store(view: number, pointer: Code, slot: number, lanes: number, value: Code): Code {
-    const stride = this.nest.vector.strides[view];
-    if (stride !== 1) {
-      return Array.from({ length: lanes }, (_, lane) => {
-        const [address, offset] = this.#at(pointer, (16 * slot + 4 * lane) * stride);
-        return v128.store32Lane(address, value, lane, offset);
-      });
+    const stride = this.nest.vector.strides[view], start = 4 * slot * this.#slotStride(view);
+    const [address, offset] = this.#at(pointer, start);
+    if (stride === 1 && lanes === 4) return v128.store(address, value, offset);
+    const code: Code[] = [];
+    let lane = 0;
+    if (stride === 1 && lanes > 1) {
+      code.push(v128.store64Lane(address, value, 0, offset));
+      lane = 2;
     }
-    const offset = 16 * slot;
-    if (lanes === 4) return v128.store(pointer, value, offset);
-    if (lanes === 1) return v128.store32Lane(pointer, value, 0, offset);
-    const two = v128.store64Lane(pointer, value, 0, offset);
-    return lanes === 2 ? two : [two, v128.store32Lane(pointer, value, 2, offset + 8)];
+    for (; lane < lanes; lane++) {
+      const [address, offset] = this.#at(pointer, start + 4 * lane * stride);
+      code.push(v128.store32Lane(address, value, lane, offset));
+    }
+    return code;
+  }
+
+  /** The four vectors of a tile that lies across it in memory, into locals. */
+  #loadTransposed(view: number, pointer: Code, into: readonly Local[]): Code {
+    const { scope } = this, stride = 4 * this.nest.vector.strides[view];
+    return [
+      into.map((local, lane) => local.set(v128.load(...this.#at(pointer, stride * lane)))),
+      transposeFour(scope, into),
+    ];
+  }
+
+  #storeTransposed(view: number, pointer: Code, values: readonly Local[]): Code {
+    const stride = 4 * this.nest.vector.strides[view];
+    return [
+      transposeFour(this.scope, values),
+      values.map((local, lane) => {
+        const [address, offset] = this.#at(pointer, stride * lane);
+        return v128.store(address, local.get, offset);
+      }),
+    ];
   }
 
   // ---- Values
@@ -225,7 +264,13 @@ class NestCode {
   /** The points of one group of vectors: values, then writes or accumulations. */
   #group(pointers: readonly Code[], lanes: Lanes, known: Known, sums: readonly Local[][]): Code {
     const { nest, scope } = this, mark = scope.mark, inner = new Map(known);
-    const statements = this.#uniform(pointers, inner);
+    const statements = this.#uniform(pointers, lanes, inner);
+    const isWholeTile = nest.tile !== undefined && lanes.length === 4 && lanes[0] === 4;
+    const across = nest.writes.map((_, w) =>
+      isWholeTile && this.#isTransposed(nest.reads.length + w)
+        ? [0, 1, 2, 3].map(() => scope.temporary())
+        : null
+    );
     const slotMark = scope.mark;
     lanes.forEach((cells, slot) => {
       scope.reuse(slotMark);
@@ -239,23 +284,37 @@ class NestCode {
           statements.push(sum.set(this.#accumulate(write, sum.get, value, partial)));
           return;
         }
-        const local = scope.temporary(), view = nest.reads.length + w;
+        const local = across[w]?.[slot] ?? scope.temporary(), view = nest.reads.length + w;
         statements.push(local.set(asCells(scope, value)));
-        stores.push(this.#store(view, pointers[view], slot, cells, local.get));
+        if (!across[w]) stores.push(this.#store(view, pointers[view], slot, cells, local.get));
       });
       statements.push(...stores);
+    });
+    across.forEach((values, w) => {
+      const view = nest.reads.length + w;
+      if (values) statements.push(this.#storeTransposed(view, pointers[view], values));
     });
     scope.reuse(mark);
     return statements;
   }
 
-  /** What the vectors of a group share on the innermost level. */
-  #uniform(pointers: readonly Code[], known: Known): Code[] {
+  /** What the vectors of a group share on the innermost level; and tiles that lie across. */
+  #uniform(pointers: readonly Code[], lanes: Lanes, known: Known): Code[] {
     const statements: Code[] = [];
     const visit = (kind: "read" | "value") => (usage: Usage, index: number) => {
       if (usage.level !== this.#innermost || usage.varies || usage.inline || !usage.uses) return;
-      this.#resolve({ kind, index }, { slot: 0, lanes: 4, pointers, known }, statements);
+      this.#resolve({ kind, index }, { slot: 0, lanes: lanes[0], pointers, known }, statements);
     };
+    if (this.nest.tile && lanes.length === 4 && lanes[0] === 4) {
+      this.#reads.forEach(({ uses }, view) => {
+        if (!uses || !this.#isTransposed(view)) return;
+        const vectors = [0, 1, 2, 3].map(() => this.scope.temporary());
+        statements.push(this.#loadTransposed(view, pointers[view], vectors));
+        vectors.forEach(({ get }, slot) =>
+          known.set(`read${view}/${slot}`, { code: get, form: "cells" })
+        );
+      });
+    }
     this.#reads.forEach(visit("read"));
     this.#values.forEach(visit("value"));
     return statements;
@@ -275,12 +334,12 @@ class NestCode {
     if (lanes < 4) {
       const mask = i32x4.const(-1, lanes > 1 ? -1 : 0, lanes > 2 ? -1 : 0, 0);
       const masked = v128.bitselect(asCells(scope, value), this.#identity(write), mask);
-      return combineTwo(write, sum, masked);
+      return combineTwo(scope, write, sum, masked);
     }
     if (write.reduce === "sum" && write.type === "float32" && value.factors) {
       return multiplyAdd(...value.factors, sum);
     }
-    return combineTwo(write, sum, asCells(scope, value));
+    return combineTwo(scope, write, sum, asCells(scope, value));
   }
 
   #newSums(vectors: number): Local[][] {
@@ -295,19 +354,21 @@ class NestCode {
 
   /** Adds accumulators up, then their lanes, and stores the result. */
   #finishRows(sums: readonly Local[][], pointers: readonly Code[]): Code {
-    const { nest } = this;
+    const { nest, scope } = this;
     return nest.writes.map((write, w) => {
       if (!write.reduce) return [];
       const [first, ...others] = sums[w];
       const code: Code[] = [];
       for (let step = 1; step <= others.length; step *= 2) {
         for (let i = 0; i + step <= others.length; i += 2 * step) {
-          code.push(sums[w][i].set(combineTwo(write, sums[w][i].get, sums[w][i + step].get)));
+          code.push(
+            sums[w][i].set(combineTwo(scope, write, sums[w][i].get, sums[w][i + step].get)),
+          );
         }
       }
       for (const lanes of [[2, 3, 2, 3], [1, 0, 1, 0]] as const) {
         const other = v128.shuffle32(first.get, first.get, lanes);
-        code.push(first.set(combineTwo(write, first.get, other)));
+        code.push(first.set(combineTwo(scope, write, first.get, other)));
       }
       code.push(v128.store32Lane(pointers[nest.reads.length + w], first.get, 0));
       return code;
@@ -387,25 +448,29 @@ class NestCode {
     ];
   }
 
-  /** Goes along the vector dimension: whole groups in a loop, then the rest. */
-  #along(pointers: readonly Code[], known: Known, sums: readonly Local[][]): Code {
-    const { nest } = this, { extent, strides } = nest.vector;
-    const width = 4 * nest.unroll, split = nest.vectorSplit;
-    if (!split && extent <= width) return this.#group(pointers, lanesOf(extent), known, sums);
+  /** Goes along a dimension: so many cells at a time in a loop, then the rest. */
+  #stretch(
+    { extent, strides }: Dimension,
+    split: Split | undefined,
+    width: number,
+    pointers: readonly Code[],
+    group: (pointers: readonly Code[], cells: number) => Code,
+  ): Code {
+    if (!split && extent <= width) return group(pointers, extent);
     const moving = this.#moving(pointers, strides), left = this.target.local("i32");
     const rest = (split ? split.last : extent) % width;
     const count = split
       ? control.select(i32.const(split.last), i32.const(extent), this.#isLast(split.unit))
       : i32.const(extent);
     const groups = control.loop(
-      this.#group(moving.pointers, lanesOf(width), known, sums),
+      group(moving.pointers, width),
       moving.advance(width),
       control.brIf(
         i32.geS(left.tee(i32.sub(left.get, i32.const(width))), i32.const(width)),
         0,
       ),
     );
-    const ending = rest ? this.#group(moving.pointers, lanesOf(rest), known, sums) : [];
+    const ending = rest ? group(moving.pointers, rest) : [];
     return [
       left.set(count),
       moving.start,
@@ -414,6 +479,34 @@ class NestCode {
         : groups,
       rest && split ? control.if(left.get, ending) : ending,
     ];
+  }
+
+  /** Goes along the vector dimension, and for tiles along that of their vectors. */
+  #along(pointers: readonly Code[], known: Known, sums: readonly Local[][]): Code {
+    const { vector, vectorSplit, tile, tileSplit, unroll } = this.nest;
+    if (!tile) {
+      return this.#stretch(
+        vector,
+        vectorSplit,
+        4 * unroll,
+        pointers,
+        (inner, cells) => this.#group(inner, lanesOf(cells), known, sums),
+      );
+    }
+    return this.#stretch(
+      tile,
+      tileSplit,
+      4,
+      pointers,
+      (outer, slots) =>
+        this.#stretch(
+          vector,
+          vectorSplit,
+          4,
+          outer,
+          (inner, cells) => this.#group(inner, Array(slots).fill(cells), known, sums),
+        ),
+    );
   }
 
   // ---- Units
@@ -568,10 +661,15 @@ export function identityOf(type: DataType, reduce: "sum" | "maximum" | "minimum"
   return reduce === "maximum" ? -0x80000000 : 0x7fffffff;
 }
 
-function combineTwo({ type, reduce }: Nest["writes"][number], a: Code, b: Code): Code {
+function combineTwo(
+  scope: VectorScope,
+  { type, reduce }: Nest["writes"][number],
+  a: Code,
+  b: Code,
+): Code {
   if (type === "float32") {
     if (reduce === "sum") return f32x4.add(a, b);
-    return reduce === "maximum" ? f32x4.max(a, b) : f32x4.min(a, b);
+    return reduce === "maximum" ? maximum(scope, a, b) : minimum(scope, a, b);
   }
   if (reduce === "sum") return i32x4.add(a, b);
   return reduce === "maximum" ? i32x4.maxS(a, b) : i32x4.minS(a, b);

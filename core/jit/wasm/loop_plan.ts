@@ -41,6 +41,9 @@ export interface Nest {
   readonly loops: readonly Dimension[];
   readonly vector: Dimension;
   readonly vectorSplit?: Split;
+  /** Of points: the dimension along which the vectors of a group follow each other, four to a tile. */
+  readonly tile?: Dimension;
+  readonly tileSplit?: Split;
   /** Of one of the loops. */
   readonly loopSplit?: Split & { readonly loop: number };
   /** How many vectors are in flight together. */
@@ -164,10 +167,58 @@ function common(loop: Loop): Pick<Nest, "reads" | "body" | "writes"> {
   };
 }
 
+/** About how many instructions a point costs in tiles of four by four. */
+function costOfTiles(tile: Dimension, vector: Dimension, body: number): number {
+  const full = (extent: number) => extent / (4 * Math.ceil(extent / 4));
+  const accesses = vector.strides.reduce((sum, stride, view) => {
+    const across = tile.strides[view];
+    if (stride === 0 || stride === 1) return sum + (across ? 4 : stride);
+    return sum + (across === 1 ? 12 : 24);
+  }, 0);
+  return (accesses + 4 * body + 8) / 16 / full(tile.extent) / full(vector.extent);
+}
+
+/** Cells of a block of tiles: a line, and two. */
+const TILE_BLOCK = 16, VECTOR_BLOCK = 32;
+
+/** Tiles, where a view walks along one dimension while another walks along another; or null. */
+function planTiles(loop: Loop, kept: readonly Dimension[], otherwise: number): LoopPlan | null {
+  const body = bodyWeight(loop), views = loopViews(loop).length;
+  let best = otherwise, tileAt = -1, vectorAt = -1;
+  for (let v = kept.length - 1; v >= 0; v--) {
+    for (let t = 0; t < kept.length; t++) {
+      if (t === v || kept[t].extent < 4 || kept[v].extent < 4) continue;
+      const cost = costOfTiles(kept[t], kept[v], body);
+      if (cost < 0.9 * best) [best, tileAt, vectorAt] = [cost, t, v];
+    }
+  }
+  if (tileAt < 0) return null;
+  const units = kept.filter((_, d) => d !== tileAt && d !== vectorAt);
+  let tile = kept[tileAt], vector = kept[vectorAt], tileSplit, vectorSplit;
+  if (tile.extent > TILE_BLOCK) {
+    const { parts, part, split } = splitInto(tile, TILE_BLOCK, units.length);
+    [tile, tileSplit] = [part, split];
+    units.push(parts);
+  }
+  if (vector.extent > VECTOR_BLOCK) {
+    const { parts, part, split } = splitInto(vector, VECTOR_BLOCK, units.length);
+    [vector, vectorSplit] = [part, split];
+    units.push(parts);
+  }
+  const splits = { ...(tileSplit && { tileSplit }), ...(vectorSplit && { vectorSplit }) };
+  return {
+    nest: { mode: "points", units, loops: [], tile, vector, ...splits, unroll: 1, ...common(loop) },
+    units: product(units),
+    work: product(kept) * (body + views),
+  };
+}
+
 /** A loop without reductions. */
 function planPoints(loop: Loop, kept: readonly Dimension[]): LoopPlan {
   const body = bodyWeight(loop), views = loopViews(loop).length;
-  const { at } = bestVector(kept, body);
+  const { at, cost } = bestVector(kept, body);
+  const tiles = planTiles(loop, kept, cost);
+  if (tiles) return tiles;
   const vector = kept[at] ?? scalar(views);
   const units = kept.filter((_, d) => d !== at);
   const unroll = unrollOf(body);
@@ -190,6 +241,8 @@ const LONGEST_SUM = 1024;
 /** So many units are enough for any number of threads. */
 const ENOUGH_UNITS = 64;
 const WORTH_A_UNIT = 32768;
+/** What a core has in its second-level cache, and pages for, with room to spare. */
+const NEAR_CELLS = 2 ** 18;
 
 /** How many chunks a reduction is cut into. */
 function chunksFor(units: number, work: number, terms: number): number {
@@ -277,8 +330,15 @@ function planColumns(loop: Loop, space: Space, at: number, maySplit: boolean): L
   const work = outputs * terms * (body + views);
   const width = 4 * unroll, groups = Math.ceil(space.kept[at].extent / width);
   const outerUnits = product(space.kept.filter((_, d) => d !== at));
-  const chunks = maySplit ? chunksFor(outerUnits * groups, work, terms) : 1;
   const longest = longestOf(space.reduced), length = space.reduced[longest]?.extent ?? 1;
+  const pitch = Math.max(0, ...(space.reduced[longest]?.strides ?? []).map(Math.abs));
+  const chunks = maySplit
+    ? Math.max(
+      chunksFor(outerUnits * groups, work, terms),
+      // A group of columns that is not all of them should not go through too much memory.
+      groups > 1 ? Math.ceil(length / Math.max(64, Math.floor(NEAR_CELLS / pitch))) : 1,
+    )
+    : 1;
   const size = Math.ceil(length / chunks), chunked = size < length;
   const kept = chunked ? intoScratch(loop, space.kept) : space.kept;
   const units = kept.filter((_, d) => d !== at);

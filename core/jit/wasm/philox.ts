@@ -17,7 +17,7 @@ import {
   v128,
 } from "./assembler.ts";
 import type { EmitterContext, Phase } from "./emitter.ts";
-import { logarithmOfPositive, turn, VectorScope } from "./vector_math.ts";
+import { logarithmOfPositive, transposeFour, turn, VectorScope } from "./vector_math.ts";
 
 type PhiloxKernel = Extract<Kernel, { kind: "philox" }>;
 
@@ -100,23 +100,6 @@ function normals(scope: VectorScope, words: readonly Local[]): Code {
   return code;
 }
 
-/** Four vectors of words into four vectors of blocks. */
-function transpose(scope: VectorScope, words: readonly Local[]): Code {
-  const [a, b, c, d] = words, mark = scope.mark;
-  const [ab, cd, AB, CD] = [0, 1, 2, 3].map(() => scope.temporary());
-  scope.reuse(mark);
-  return [
-    ab.set(v128.shuffle32(a.get, b.get, [0, 4, 1, 5])),
-    cd.set(v128.shuffle32(c.get, d.get, [0, 4, 1, 5])),
-    AB.set(v128.shuffle32(a.get, b.get, [2, 6, 3, 7])),
-    CD.set(v128.shuffle32(c.get, d.get, [2, 6, 3, 7])),
-    a.set(v128.shuffle32(ab.get, cd.get, [0, 1, 4, 5])),
-    b.set(v128.shuffle32(ab.get, cd.get, [2, 3, 6, 7])),
-    c.set(v128.shuffle32(AB.get, CD.get, [0, 1, 4, 5])),
-    d.set(v128.shuffle32(AB.get, CD.get, [2, 3, 6, 7])),
-  ];
-}
-
 /** The first `cells` lanes of a local to an address. */
 function storeLanes(address: Code, value: Code, cells: number, offset = 0): Code {
   if (cells >= 4) return v128.store(address, value, offset);
@@ -192,7 +175,7 @@ function storeBlocks(
   }
   if (rest === 0) {
     return [
-      transpose(scope, words),
+      transposeFour(scope, words),
       byCount(
         left,
         (cells) =>
@@ -202,7 +185,7 @@ function storeBlocks(
     ];
   }
   return [
-    transpose(scope, words),
+    transposeFour(scope, words),
     words.map((word, i) =>
       control.if(i32.gtS(left.get, i32.const(i)), [
         blocks === 1 ? [storeLanes(output.get, word.get, rest), move(rest)] : control.if(

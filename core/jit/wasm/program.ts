@@ -4,14 +4,7 @@
  */
 import { JitError } from "../errors.ts";
 import { ModuleBuilder } from "./assembler.ts";
-import {
-  arrange,
-  controlBlock,
-  emitDriver,
-  failures,
-  type Step,
-  type worthSharing,
-} from "./driver.ts";
+import { arrange, controlBlock, emitDriver, failures, type Step } from "./driver.ts";
 import { canShareMemory, mayWait, patience, type ThreadPool, threadPool } from "./thread_pool.ts";
 import { provokeCollection } from "./worker.ts";
 
@@ -23,7 +16,7 @@ export interface ProgramSource {
   readonly build: (module: ModuleBuilder, arena: number) => readonly Step[];
   /** At most so many threads; fewer where memory cannot be shared or nothing is worth sharing. */
   readonly threads: number;
-  /** A phase with less work than this is done by one thread; default {@link worthSharing}. */
+  /** A phase with less work than this is done by one thread; default 20 000. */
   readonly sharing?: number;
   /** Seconds to wait for another thread's sign of life; default 10. */
   readonly patience?: number;

@@ -1,7 +1,8 @@
 /**
  * @file Threads of the WASM target: workers that share programs' memory with the caller, who is
- * thread 0. One pool a number of threads serves all programs; it starts with the first and ends with
- * the last. Idle workers spin for some microseconds and then sleep in shared memory, so that a run
+ * thread 0. One pool a number of threads serves all programs; it starts with the first, and stays:
+ * starting a worker takes longer than compiling most programs, and idle ones do not keep a process
+ * alive. Idle workers spin for some microseconds and then sleep in shared memory, so that a run
  * starts without the event loop; only a new program goes by message.
  */
 import { JitError } from "../errors.ts";
@@ -18,11 +19,11 @@ import { controlBlock } from "./driver.ts";
 /** Workers and their commands. */
 export interface ThreadPool {
   readonly threads: number;
-  /** Gives a program to all workers; its number. Counts as a user until `drop`. */
+  /** Gives a program to all workers; its number. */
   load(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<number>;
   /** Lets all workers start on a program's `run`; the caller then joins in as thread 0. */
   start(program: number, repeat: number): void;
-  /** Forgets a program with so many bytes of memory. The pool ends with the last. */
+  /** Forgets a program with so many bytes of memory. */
   drop(program: number, bytes: number): void;
   /** Ends the workers at once, whatever they do. Whoever uses the pool gets errors from now on. */
   destroy(): void;
@@ -55,7 +56,7 @@ export function mayWait(): boolean {
 
 const pools = new Map<number, ThreadPool>();
 
-/** The pool of so many threads. To be used at once: one without programs ends itself. */
+/** The pool of so many threads. */
 export function threadPool(threads: number): ThreadPool {
   const known = pools.get(threads);
   if (known) return known;
@@ -70,10 +71,13 @@ function startPool(threads: number, onEnd: () => void): ThreadPool {
   const control = new Int32Array(new SharedArrayBuffer(4 * poolControl.words(threads)));
   const sleepy = mayWait();
   let broken: string | null = null;
-  let users = 0, programs = 0, ended = false;
+  let programs = 0;
   const breakDown = (reason: string) => {
-    broken ??= reason;
-    end();
+    if (broken) return;
+    broken = reason;
+    onEnd();
+    send(poolCommands.receive);
+    for (const worker of workers) worker.end();
   };
   const workers = Array.from({ length: threads - 1 }, () => startWorker(breakDown));
   let ready: Promise<unknown> = Promise.all(workers.map((worker, i) => {
@@ -88,14 +92,6 @@ function startPool(threads: number, onEnd: () => void): ThreadPool {
     return worker.ask(message);
   }));
   ready.catch(() => {});
-
-  function end(): void {
-    if (ended) return;
-    ended = true;
-    onEnd();
-    send(poolCommands.receive);
-    for (const worker of workers) worker.end();
-  }
 
   function tell(command: number, program = 0, amount = 0): void {
     if (broken) throw new JitError(broken);
@@ -130,7 +126,6 @@ function startPool(threads: number, onEnd: () => void): ThreadPool {
     threads,
     async load(module, memory) {
       const program = programs++;
-      users++;
       const loaded = ready.then(() => loadNow({ kind: "load", program, module, memory }));
       // The next load waits for this one, whatever becomes of it.
       ready = loaded.catch(() => {});
@@ -138,15 +133,16 @@ function startPool(threads: number, onEnd: () => void): ThreadPool {
         await loaded;
         return program;
       } catch (error) {
-        if (--users === 0) end();
         throw error instanceof JitError ? error : new JitError(String(error));
       }
     },
     start: (program, repeat) => tell(poolCommands.run, program, repeat),
     drop(program, bytes) {
-      if (ended) return;
-      if (--users === 0) end();
-      else tell(poolCommands.drop, program, Math.ceil(bytes / 2 ** 20));
+      try {
+        tell(poolCommands.drop, program, Math.ceil(bytes / 2 ** 20));
+      } catch {
+        // The workers are gone, and with them all that they held.
+      }
     },
     destroy: () => breakDown("the threads of this program have been ended; compile it again"),
   };

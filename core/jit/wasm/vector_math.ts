@@ -82,6 +82,24 @@ function isLocal(code: Code): boolean {
   return code[0] === 0x20 && code.every((part) => typeof part === "number");
 }
 
+/** Four locals as the rows of a matrix, which becomes its transpose. */
+export function transposeFour(scope: VectorScope, rows: readonly Local[]): Code {
+  const [a, b, c, d] = rows, mark = scope.mark;
+  const low = scope.temporary(), high = scope.temporary();
+  const lowest = scope.temporary(), highest = scope.temporary();
+  scope.reuse(mark);
+  return [
+    low.set(v128.shuffle32(a.get, b.get, [0, 4, 1, 5])),
+    high.set(v128.shuffle32(a.get, b.get, [2, 6, 3, 7])),
+    lowest.set(v128.shuffle32(c.get, d.get, [0, 4, 1, 5])),
+    highest.set(v128.shuffle32(c.get, d.get, [2, 6, 3, 7])),
+    a.set(v128.shuffle32(low.get, lowest.get, [0, 1, 4, 5])),
+    b.set(v128.shuffle32(low.get, lowest.get, [2, 3, 6, 7])),
+    c.set(v128.shuffle32(high.get, highest.get, [0, 1, 4, 5])),
+    d.set(v128.shuffle32(high.get, highest.get, [2, 3, 6, 7])),
+  ];
+}
+
 const simd = (opcode: number) => [0xfd, ...unsigned(opcode)];
 /** Instructions on two f64 that only this file needs. */
 const double = {
@@ -128,7 +146,12 @@ const LOGARITHM = [
 const SINE = [-0.16666653752326965, 0.008332106284797192, -0.00019507884280756116];
 const COSINE = [0.04166664555668831, -0.0013887308305129409, 2.4432101781712845e-05];
 /** π/2 in parts of 8 bits (so that multiples below 2¹⁶ are exact), and a rest. */
-const HALF_PI = [1.5703125, 0.0004825592041015625, 1.2665987014770508e-06, 9.92093629470503e-10] as const;
+const HALF_PI = [
+  1.5703125,
+  0.0004825592041015625,
+  1.2665987014770508e-06,
+  9.92093629470503e-10,
+] as const;
 /** erf(x) = x P(x²)/Q(x²), which rounds to 1 beyond ERF_LIMIT. */
 const ERF_LIMIT = 3.8325;
 const ERF_P = [
@@ -618,6 +641,16 @@ function integerModulo(scope: VectorScope, a: Code, b: Code): Code {
       )));
 }
 
+/** The larger one; NaN where either is. Three instructions, of which f32x4.max takes many more. */
+export function maximum(scope: VectorScope, a: Code, b: Code): Code {
+  return scope.share(a, (a) => scope.share(b, (b) => v128.or(f32x4.pmax(a, b), f32x4.ne(b, b))));
+}
+
+/** The smaller one; NaN where either is. */
+export function minimum(scope: VectorScope, a: Code, b: Code): Code {
+  return scope.share(a, (a) => scope.share(b, (b) => v128.or(f32x4.pmin(a, b), f32x4.ne(b, b))));
+}
+
 type Unary = (scope: VectorScope, x: Code) => Code;
 type Binary = (scope: VectorScope, a: Code, b: Code) => Code;
 
@@ -657,8 +690,8 @@ const floatBinary: Partial<Record<ElementwiseName, Binary>> = {
       (a) => scope.share(b, (b) => negativeMultiplyAdd(b, f32x4.floor(f32x4.div(a, b)), a)),
     ),
   power,
-  maximum: (_, a, b) => f32x4.max(a, b),
-  minimum: (_, a, b) => f32x4.min(a, b),
+  maximum,
+  minimum,
 };
 
 const floatMask: Partial<Record<ElementwiseName, Binary>> = {

@@ -37,7 +37,7 @@ import {
 type ConvolutionKernel = Extract<Kernel, { kind: "convolution" }>;
 
 /** Bytes of the transformed tiles of a chunk, at most. */
-const chunkBytes = 8 << 20;
+const chunkBytes = 4 << 20;
 /** Tiles a unit of the transforms. */
 const tilesPerUnit = 8;
 /** Rows a unit of the products, at most. */

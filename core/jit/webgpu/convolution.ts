@@ -91,9 +91,9 @@ function tapLines(
   ];
 }
 
-/** A condition that holds inside an image. */
+/** A condition that holds inside an image; `&` does not branch. */
 function inside(y: string, x: string, height: number, width: number): string {
-  return `u32(${y}) < ${height}u && u32(${x}) < ${width}u`;
+  return `(u32(${y}) < ${height}u) & (u32(${x}) < ${width}u)`;
 }
 
 /** Whether every tap of every output pixel falls inside the input. */
@@ -163,20 +163,22 @@ function gradientPatches(base: string, geometry: ConvolutionGeometry): OperandSo
       `let shift${suffix} = ${base} + channel${suffix};`,
     ],
     value(pixel, tap) {
-      const fullY = `(originY${pixel} - tapY${tap})`, fullX = `(originX${pixel} - tapX${tap})`;
-      // Where the stride does not divide it, no output pixel is there.
-      const y = strideHeight === 1 ? fullY : `${fullY} / ${strideHeight}i`;
-      const x = strideWidth === 1 ? fullX : `${fullX} / ${strideWidth}i`;
-      const cell = `shift${tap} + ((origin${pixel} + ${y}) * ${outputWidth}i + ${x}) * ` +
-        `${outputChannels}i`;
-      const conditions = [
-        ...(strideHeight === 1 ? [] : [`${fullY} >= 0i && ${fullY} % ${strideHeight}i == 0i`]),
-        ...(strideWidth === 1 ? [] : [`${fullX} >= 0i && ${fullX} % ${strideWidth}i == 0i`]),
-        inside(y, x, outputHeight, outputWidth),
-      ];
-      return `select(0.0f, ${load(cell, "float32")}, ${conditions.join(" && ")})`;
+      // In u32, in which what is negative is large. Where the stride leaves a rest, no output is.
+      const y = strided(`u32(originY${pixel} - tapY${tap})`, strideHeight, outputHeight);
+      const x = strided(`u32(originX${pixel} - tapX${tap})`, strideWidth, outputWidth);
+      const cell = `shift${tap} + ((origin${pixel} + i32(${y.index})) * ${outputWidth}i + ` +
+        `i32(${x.index})) * ${outputChannels}i`;
+      return `select(0.0f, ${load(cell, "float32")}, ${y.condition} & ${x.condition})`;
     },
   };
+}
+
+/** A position on the input's side as an index into the output, and when there is such a one. */
+function strided(position: string, stride: number, extent: number) {
+  if (stride === 1) return { index: position, condition: `(${position} < ${extent}u)` };
+  const index = `(${position} / ${stride}u)`;
+  const condition = `(${position} % ${stride}u == 0u) & (${index} < ${extent}u)`;
+  return { index, condition };
 }
 
 /** The filter as [taps · output channels, input channels]. */

@@ -18,6 +18,7 @@ interface LibraryFunction {
 export type FunctionName =
   | "isNotANumber"
   | "signOf"
+  | "exponential"
   | "naturalLogarithm"
   | "logarithmOnePlus"
   | "exponentialMinusOne"
@@ -99,10 +100,18 @@ fn logarithmOnePlus(x : f32) -> f32 {
     "isNotANumber",
   ),
 
+  // That of SwiftShader makes infinity of NaN, in which a diverged run would go unseen.
+  exponential: fixed(
+    `
+fn exponential(x : f32) -> f32 { return select(exp(x), x, isNotANumber(x)); }`,
+    "isNotANumber",
+  ),
+
   // Below a half the power series, whose next term is beyond single precision.
-  exponentialMinusOne: fixed(`
+  exponentialMinusOne: fixed(
+    `
 fn exponentialMinusOne(x : f32) -> f32 {
-  if (abs(x) > 0.5) { return exp(x) - 1.0; }
+  if (!(abs(x) <= 0.5)) { return exponential(x) - 1.0; }
   var y = 2.7557319e-6 * x + 2.4801587e-5;
   y = y * x + 1.9841270e-4;
   y = y * x + 1.3888889e-3;
@@ -111,7 +120,9 @@ fn exponentialMinusOne(x : f32) -> f32 {
   y = y * x + 1.6666667e-1;
   y = y * x + 0.5;
   return x + x * x * y;
-}`),
+}`,
+    "exponential",
+  ),
 
   multiplyHigh: fixed(`
 fn multiplyHigh(a : u32, b : u32) -> u32 {
@@ -229,11 +240,14 @@ fn hyperbolicTangent(x : f32) -> f32 {
   ),
 
   // Never the reciprocal of an infinite exponential.
-  sigmoid: fixed(`
+  sigmoid: fixed(
+    `
 fn sigmoid(x : f32) -> f32 {
-  let e = exp(-abs(x));
+  let e = exponential(-abs(x));
   return select(1.0, e, x < 0.0) / (1.0 + e);
-}`),
+}`,
+    "exponential",
+  ),
 
   // The rational approximation of Eigen (GenericPacketMath: erf) on [−4, 4], ±1 beyond.
   errorFunction: fixed(
@@ -398,7 +412,7 @@ const expressions: Record<ElementwiseName, Expression> = {
   squareRoot: one((a) => `sqrt(${a})`),
   reciprocalSquareRoot: one((a) => `inverseSqrt(${a})`),
   reciprocal: one((a) => `(1.0f / ${a})`),
-  exponential: one((a) => `exp(${a})`),
+  exponential: library("exponential"),
   exponentialMinusOne: library("exponentialMinusOne"),
   logarithm: library("naturalLogarithm"),
   logarithmOnePlus: library("logarithmOnePlus"),

@@ -61,6 +61,10 @@ export class Body {
       const value = `value${i}`;
       const allNumbers = operands.every(({ kind }) => kind === "number");
       const texts = operands.map((operand, j) => {
+        if (operand.kind === "number" && operand.value === 0 && operand.type === "float32") {
+          // Drivers make 0·x zero, NaN or not, where they see the zero.
+          return `bitcast<f32>(${shader.parameter(Object.is(operand.value, -0) ? 1 << 31 : 0)})`;
+        }
         const text = this.operand(operand);
         if (!allNumbers) return text;
         // WGSL would compute it while compiling, where an infinite result is an error.

@@ -161,6 +161,41 @@ Deno.test("loops that differ in nothing but buffers share their code", () => {
   assertEquals([...a.pointers, ...b.pointers], [0, 1024 + 16, 2048, 3072 + 16]);
 });
 
+for (const [rows, columns] of [[64, 48], [37, 53], [5, 700], [4, 4], [3, 1000], [130, 18]]) {
+  Deno.test(`a transposed copy of ${rows}×${columns}, with an operand either way`, () => {
+    const kernel = kernelOf({
+      extents: [columns, rows],
+      reducedDimensions: 0,
+      reads: [view(0, [1, columns]), view(1, [rows, 1]), view(2, [1, 0]), view(3, [0, 1])],
+      body: [
+        { name: "add", operands: [read(1), read(2)], type: "float32" },
+        { name: "subtract", operands: [read(0), read(3)], type: "float32" },
+      ],
+      writes: [
+        { view: view(4, [rows, 1]), value: read(0) },
+        { view: view(5, [1, columns]), value: value(0) },
+        { view: view(6, [rows, 1]), value: value(1) },
+      ],
+    });
+    const size = rows * columns;
+    const sizes = [size, size, columns, rows, size, size, size];
+    const contents = sizes.map((size, i) => i < 4 ? uniform(size, i + 1) : null);
+    const [a, b, c, d, copied, sums, differences] = runKernel(
+      kernel,
+      sizes.map((size) => float(size)),
+      contents,
+    );
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < columns; j++) {
+        const across = j * rows + i, along = i * columns + j;
+        assertEquals(copied[across], a[along]);
+        assertEquals(sums[along], Math.fround(b[across] + c[j]));
+        assertEquals(differences[across], Math.fround(a[along] - d[i]));
+      }
+    }
+  });
+}
+
 Deno.test("a read in place of a write sees the value from before", () => {
   // b ← a, c ← a + 1 with c in a's place: both from the old a.
   const kernel = kernelOf({
