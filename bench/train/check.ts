@@ -1,21 +1,23 @@
 /**
  * @file Whether all compute the same: the loss and the norms of its gradients on one batch, by eager
- * TensorFlow.js and by PyTorch. Times of different mathematics would compare nothing.
+ * TensorFlow.js, by PyTorch and by the compiled step. Times of different mathematics would compare
+ * nothing.
  */
-import {
-  lossAndGradients,
-  randomKey,
-  randomNormal,
-  type Tensor,
-  tf,
-} from "../../core/tensor/mod.ts";
+import { jit } from "../../core/jit/mod.ts";
 import { energyLoss } from "../../core/loss/energy_loss.ts";
+import { lossAndGradients, type Tensor, type TensorRecord, tf } from "../../core/tensor/mod.ts";
 import { overlayConfig } from "../../core/train/config.ts";
 import { presetConfig } from "../../core/train/presets.ts";
-import { initialState, trainingProblem } from "../../core/train/training_step.ts";
-import { disposeState } from "../../core/train/state.ts";
-import type { TorchCheck, TorchPeer } from "../peers/torch_process.ts";
-import { openWorkData } from "./problem.ts";
+import { disposeState, type TrainingState } from "../../core/train/state.ts";
+import { wholeStep } from "../../core/train/training_program.ts";
+import {
+  drawBatch,
+  initialState,
+  type StepMetrics,
+  type TrainingProblem,
+} from "../../core/train/training_step.ts";
+import type { TorchPeer } from "../peers/torch_process.ts";
+import { openWorkProblem } from "./problem.ts";
 import type { PotentialWork } from "./works.ts";
 
 const image = presetConfig("mnist16");
@@ -62,66 +64,82 @@ export interface Agreement {
   readonly gradientDifference: number;
 }
 
-async function compare(
-  torch: TorchPeer,
-  { name, config, sampleShape }: typeof checked[number],
-  variant: string,
-): Promise<Agreement> {
-  const batchSize = config.training.batchSize;
-  const data = openWorkData({
-    name,
-    kind: "step",
-    config,
-    sampleShape,
-    batch: batchSize,
-    residentImages: 32,
-    inner: 1,
-  });
-  const problem = trainingProblem(config, data);
+type Net = typeof checked[number];
+
+/** The net's training problem on data of its own, which the caller disposes. */
+function problemOf({ name, config, sampleShape }: Net): TrainingProblem {
+  const batch = config.training.batchSize;
+  const work = { name, kind: "step", config, sampleShape, batch, residentImages: 32, inner: 1 };
+  return openWorkProblem(work as PotentialWork);
+}
+
+async function compareTorch(torch: TorchPeer, net: Net, variant: string): Promise<Agreement> {
+  const problem = problemOf(net);
+  const { config, data, path, potential } = problem;
   const state = initialState(problem);
-  const n = batchSize;
-  const key = randomKey(3);
-  const batch = {
-    data: data.draw(n, key),
-    noise: randomNormal({ ...key, stream: 1 }, [n, ...sampleShape]),
-    time: tf.mul(tf.add(tf.range(0, n), 0.5), problem.path.uMax / n),
-  };
+  const batch = drawBatch(problem, state);
   const { parameters } = state;
   const { loss, gradients } = lossAndGradients(() => {
-    const { loss } = energyLoss(problem.potential, parameters, batch, problem.path, config.loss);
+    const { loss } = energyLoss(potential, parameters, batch, path, config.loss);
     return { loss, report: {} };
   }, parameters);
-  const theirs: TorchCheck = await torch.check({
+  const encoded = Object.entries(parameters).map(([name, tensor]) => [name, encode(tensor)]);
+  const theirs = await torch.check({
     config,
-    sampleShape,
+    sampleShape: net.sampleShape,
     variant,
-    parameters: Object.fromEntries(
-      Object.entries(parameters).map(([name, tensor]) => [name, encode(tensor)]),
-    ),
+    parameters: Object.fromEntries(encoded),
     data: encode(batch.data),
     noise: encode(batch.noise),
     time: encode(batch.time),
   });
   const value = loss.dataSync()[0];
-  const differences = Object.entries(gradients).map(([name, gradient]) =>
-    Math.abs(tf.norm(gradient).dataSync()[0] - theirs.norms[name]) / theirs.gradientNorm
-  );
-  tf.dispose([loss, gradients, key.seed, key.step, batch.data, batch.noise, batch.time]);
+  const differences = Object.entries(gradients).map(([name, gradient]) => {
+    const norm = tf.tidy(() => tf.norm(gradient).dataSync()[0]);
+    return Math.abs(norm - theirs.norms[name]) / theirs.gradientNorm;
+  });
+  tf.dispose([loss, gradients, batch.data, batch.noise, batch.time]);
   disposeState(state);
   data.dispose();
   return {
-    name: `${name}, PyTorch with ${variant}`,
+    name: `${net.name}, PyTorch with ${variant}`,
     loss: value,
-    lossDifference: Math.abs(value - theirs.loss) / Math.abs(theirs.loss),
+    lossDifference: Math.abs(value - theirs.loss) / Math.abs(value),
     gradientDifference: Math.max(...differences),
   };
 }
 
-/** Compares all; `openDevice` comes first. */
-export async function checkAgreement(torch: TorchPeer): Promise<Agreement[]> {
+/** The first step's loss and gradient norm, compiled and kernel by kernel. */
+async function compareCompiled(net: Net): Promise<Agreement> {
+  const problem = problemOf(net);
+  const state = initialState(problem) as TrainingState & TensorRecord;
+  const step = wholeStep(problem);
+  const eager = tf.tidy(() => step(state).metrics as TensorRecord) as StepMetrics;
+  const [loss, norm] = [eager.loss, eager.gradientNorm].map((scalar) => scalar.dataSync()[0]);
+  tf.dispose(eager);
+  type Step = (state: TensorRecord) => { state: TensorRecord; metrics: StepMetrics };
+  const session = await jit(step as unknown as Step, { donate: true }).load(state);
+  session.run();
+  const { metrics } = await session.read() as { metrics: Record<string, Float32Array> };
+  session.dispose();
+  disposeState(state);
+  problem.data.dispose();
+  return {
+    name: `${net.name}, compiled`,
+    loss,
+    lossDifference: Math.abs(metrics.loss[0] - loss) / Math.abs(loss),
+    gradientDifference: Math.abs(metrics.gradientNorm[0] - norm) / norm,
+  };
+}
+
+/** Compares all with eager TensorFlow.js; `openDevice` comes first. Null leaves PyTorch out. */
+export async function checkAgreement(torch: TorchPeer | null): Promise<Agreement[]> {
   const agreements: Agreement[] = [];
   for (const net of checked) {
-    for (const gelu of ["gelu", "own gelu"]) agreements.push(await compare(torch, net, gelu));
+    agreements.push(await compareCompiled(net));
+    for (const gelu of torch ? ["gelu", "own gelu"] : []) {
+      agreements.push(await compareTorch(torch!, net, gelu));
+    }
   }
   return agreements;
 }

@@ -1,14 +1,47 @@
 /**
- * @file What the browser test runs in a page's worker: the same core, the same run, handed back as
- * numbers. Bundled by the test; nothing here knows that it is not under Deno.
+ * @file What the browser test runs in a page and in a page's worker: the same core, the same run,
+ * handed back as numbers. Bundled by the test; nothing here knows that it is not under Deno.
  */
-import { trainTiny } from "./tiny_run.ts";
-import type { DeviceName } from "../../core/tensor/mod.ts";
+import type { DeviceName, DeviceOptions } from "../../core/tensor/mod.ts";
+import { type TinyRun, trainTiny } from "./tiny_run.ts";
 
-self.onmessage = async ({ data }: MessageEvent<{ device: DeviceName; wasmPath: string }>) => {
-  try {
-    self.postMessage({ metrics: await trainTiny(data.device, data.wasmPath) });
-  } catch (error) {
-    self.postMessage({ error: String((error as Error).stack ?? error) });
+/** What to run. */
+export interface Task extends DeviceOptions {
+  readonly device: DeviceName;
+}
+
+/** What came of it. */
+export interface Outcome {
+  readonly run?: TinyRun;
+  readonly error?: string;
+  /** Workers that were started for it. */
+  readonly workers: number;
+  /** Warnings that it printed. */
+  readonly warnings: string[];
+}
+
+let workers = 0;
+const warnings: string[] = [];
+
+globalThis.Worker = class extends globalThis.Worker {
+  constructor(...args: ConstructorParameters<typeof Worker>) {
+    super(...args);
+    workers++;
   }
 };
+console.warn = (...texts) => warnings.push(texts.join(" "));
+
+/** Does the run. */
+export async function runTask({ device, ...options }: Task): Promise<Outcome> {
+  try {
+    return { run: await trainTiny(device, options), workers, warnings };
+  } catch (error) {
+    return { error: String((error as Error).stack ?? error), workers, warnings };
+  }
+}
+
+if ("document" in globalThis) {
+  Object.assign(globalThis, { runTask });
+} else {
+  self.onmessage = async ({ data }: MessageEvent<Task>) => self.postMessage(await runTask(data));
+}

@@ -474,10 +474,12 @@ function exclusiveCones({ items, outputs }: Items, uses: readonly Use[][]): Item
   const wanted = new Set(outputs), keys = new Map<Item, string>();
   const roots = new Map<Item, Item>();
   const rootOf = (item: Item): Item => {
-    let root = item;
-    while (roots.get(root) !== root) root = roots.get(root)!;
-    roots.set(item, root);
-    return root;
+    let at = item;
+    for (let next = roots.get(at)!; next !== at; next = roots.get(at)!) {
+      roots.set(at, roots.get(next)!);
+      at = next;
+    }
+    return at;
   };
   for (const item of items.toReversed()) {
     if (item.kind !== "elementwise" || wanted.has(item.value)) continue;

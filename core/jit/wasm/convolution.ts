@@ -156,10 +156,15 @@ function packFilterPhase(
 }
 
 /** A product of some gathered pixels with a packed filter. */
-function gatheredProduct(rows: number, columns: number, terms: number): BlockProduct {
+function gatheredProduct(
+  rows: number,
+  columns: number,
+  terms: number,
+  pitch: number = terms,
+): BlockProduct {
   return {
     ...{ rows, columns, k: terms, packA: false, panels: "packed" },
-    a: { rowStride: terms, columnStride: 1 },
+    a: { rowStride: pitch, columnStride: 1 },
     b: { rowStride: 1, columnStride: 1 },
     kBlock: evenBlock(terms, longestBlock),
   };
@@ -304,7 +309,7 @@ function gatherClassesPhase(
       const filterAt = 4 * panelWidth * panels * place;
       place += terms;
       const multiply = (rows: number) =>
-        blockProduct(module, gatheredProduct(rows, columns, terms)).call(
+        blockProduct(module, gatheredProduct(rows, columns, terms, most)).call(
           scratch.get,
           i32.add(filter.get, i32.const(filterAt)),
           at(blockAt),
@@ -348,7 +353,7 @@ function gatherClassesPhase(
         control.block(control.loop(
           control.brIf(i32.leS(left.get, i32.const(0)), 1),
           number.set(minimum(left.get, classPixels[0])),
-          gatherRows(module, gathering, taps).call(
+          gatherRows(module, gathering, taps, most).call(
             i32.add(from.get, i32.mul(image.get, i32.const(imageBytes(source)))),
             row.get,
             column.get,
@@ -428,19 +433,29 @@ function filterRows({ filterHeight, filterWidth, inputChannels }: ConvolutionGeo
 const partialCells = 2 << 20;
 /** Pixels at a time. */
 const gradientPixels = 64;
+/** Up to so many rows, a unit does all of the filter. */
+const fewFilterRows = 144;
 
-function planFilterGradient(geometry: ConvolutionGeometry): { chunks: number; pixels: number } {
+/** How a filter gradient is divided: pixels a chunk, and rows of the filter a unit. */
+interface FilterGradientPlan {
+  readonly chunks: number;
+  readonly pixels: number;
+  readonly tapRows: number;
+}
+
+function planFilterGradient(geometry: ConvolutionGeometry): FilterGradientPlan {
   const all = geometry.batch * geometry.outputHeight * geometry.outputWidth;
   const cells = filterRows(geometry) * geometry.outputChannels;
   const most = Math.max(1, Math.min(16, Math.floor(partialCells / cells)));
   const blocks = Math.ceil(all / gradientPixels);
   const pixels = Math.ceil(blocks / most) * gradientPixels;
-  return { chunks: Math.ceil(all / pixels), pixels };
+  const tapRows = filterRows(geometry) <= fewFilterRows ? geometry.filterHeight : 1;
+  return { chunks: Math.ceil(all / pixels), pixels, tapRows };
 }
 
 /**
  * Gathered inputsᵀ times gradients of the output, summed over pixels in chunks. A unit is a chunk
- * and a row of the filter.
+ * and a row of the filter, or all of it.
  */
 function filterGradient(context: EmitterContext, kernel: ConvolutionKernel): Phase[] {
   const { module } = context;
@@ -449,10 +464,11 @@ function filterGradient(context: EmitterContext, kernel: ConvolutionKernel): Pha
   const { outputHeight, outputWidth } = geometry;
   const gathering = gatheringOf("forward", geometry);
   const [all] = gathering.classes;
-  const { chunks, pixels } = planFilterGradient(geometry);
+  const { chunks, pixels, tapRows } = planFilterGradient(geometry);
   const total = geometry.batch * outputHeight * outputWidth;
   const rows = filterRows(geometry);
-  const unitRows = filterWidth * c;
+  const unitRows = tapRows * filterWidth * c;
+  const groups = filterHeight / tapRows;
   const panels = Math.ceil(o / panelWidth);
   const block = (accumulate: boolean): BlockProduct => ({
     ...{ rows: unitRows, columns: o, k: gradientPixels, kBlock: gradientPixels, accumulate },
@@ -480,7 +496,7 @@ function filterGradient(context: EmitterContext, kernel: ConvolutionKernel): Pha
     const gather = (t: number) =>
       gatherRows(module, gathering, {
         column: all.column,
-        row: { ...all.row, origin: all.row.origin + t, taps: [t] },
+        row: { ...all.row, origin: all.row.origin + t, taps: all.row.taps.slice(0, tapRows) },
       }).call(
         i32.add(x.get, i32.mul(image.get, i32.const(imageBytes(gathering.source)))),
         i32.sub(row.get, i32.mul(image.get, i32.const(outputHeight))),
@@ -489,12 +505,12 @@ function filterGradient(context: EmitterContext, kernel: ConvolutionKernel): Pha
         scratch.get,
       );
     const gatherTap = (t: number): Code =>
-      t === filterHeight - 1
+      t === groups - 1
         ? gather(t)
         : control.if(i32.eq(tap.get, i32.const(t)), gather(t), gatherTap(t + 1));
     return made.body(countedLoop(unit, start.get, end.get, [
-      chunk.set(i32.divU(unit.get, i32.const(filterHeight))),
-      tap.set(i32.remU(unit.get, i32.const(filterHeight))),
+      chunk.set(i32.divU(unit.get, i32.const(groups))),
+      tap.set(i32.remU(unit.get, i32.const(groups))),
       target.set(
         i32.add(
           partial.get,
@@ -531,7 +547,7 @@ function filterGradient(context: EmitterContext, kernel: ConvolutionKernel): Pha
         context.address(kernel.right),
         context.kernelScratch,
       ],
-      units: chunks * filterHeight,
+      units: chunks * groups,
       scratchBytes: gatheredBytes + blockScratchBytes(block(false), panels),
       work: 2 * total * rows * o,
     },

@@ -63,18 +63,19 @@ function straightCopy(from: Code | null, to: Code, cells: number): Code {
 /**
  * The function (source, row, column, count, target) that writes `count` rows of the matrix of a
  * class: for its pixels from (row, column) of the image at `source` on, over the ends of rows and
- * images. `tapRows` restricts it to some rows of taps.
+ * images. From one row of the matrix to the next there are `pitch` cells.
  */
 export function gatherRows(
   module: ModuleBuilder,
   gathering: Gathering,
   taps: TapClass,
+  pitch: number = termsOf(gathering, taps),
 ): FunctionBuilder {
   const { source: { height, width, channels }, multiplier } = gathering;
   const { row: rows, column: columns } = taps;
   const key = [
     ...[height, width, channels, multiplier, rows.count, columns.count],
-    ...[rows.origin, rows.taps.length, columns.origin, columns.taps.length],
+    ...[rows.origin, rows.taps.length, columns.origin, columns.taps.length, pitch],
   ];
   return module.shared(`gatherRows:${key}`, () => {
     const made = module.function("gatherRows", Array(5).fill("i32"));
@@ -128,6 +129,7 @@ export function gatherRows(
         i32.add(i32.mul(row.get, i32.const(multiplier[0])), i32.const(rows.origin)),
       ),
       countedLoop(tap, i32.const(0), i32.const(rows.taps.length), tapRow),
+      advance(pitch - termsOf(gathering, taps)),
       column.set(i32.add(column.get, i32.const(1))),
       control.if(i32.eq(column.get, i32.const(columns.count)), [
         column.set(i32.const(0)),

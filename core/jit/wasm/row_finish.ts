@@ -46,7 +46,7 @@ export function rowFinish(
   const views = [...loop.reads, ...loop.writes.map(({ view }) => view)];
   return {
     keep,
-    key: `${code.index},${keep}`,
+    key: `${code.index},${product},${keep}`,
     pointers: views.map(({ buffer }, i) => i === product ? 0 : context.address(buffer)),
     scratchBytes: 0,
     finish: (parameters, start, end, scratch, address) =>

@@ -5,7 +5,7 @@ import type { ConvolutionGeometry } from "../kernels.ts";
 import { outputTile, planes } from "./winograd_transform.ts";
 
 /** Fewest channels for which the method is of use. */
-const fewestChannels = 8;
+const fewestChannels = 4;
 
 /**
  * Whether a convolution (or its filter's gradient) should go by Winograd's method: filters of 3×3

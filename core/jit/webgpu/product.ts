@@ -294,7 +294,10 @@ function multiplication(tile: Tile, leftStride: number, rightStride: number): st
   return lines;
 }
 
-/** Stores a thread's results; a loop, since an epilogue may be long. */
+/** Operations on a thread's results, all together, from which on a loop does them. */
+const MOST_UNROLLED = 128;
+
+/** Stores a thread's results: each for itself, or in a loop where that would be long. */
 function storeTile(
   shader: Shader,
   tile: Tile,
@@ -303,27 +306,36 @@ function storeTile(
   destination: Destination,
 ): string[] {
   const { batch, rows, columns } = shape;
-  const columnVectors = tile.threadColumns / 4;
+  const vectors = tile.threadColumns / 4;
+  const rowsApart = tile.rows / tile.threadRows, columnsApart = tile.columns / tile.threadColumns;
+  // Partial results lie as those of a larger batch.
+  const lines = storeLines(shader, destination, { ...shape, batch: partial ? 0 : batch });
+  /** Component j of accumulator i, both u32 expressions. */
+  const storeOne = (i: string, j: string, product: string) => [
+    "{",
+    `let vectorRow = ${i} / ${4 * vectors}u * ${rowsApart}u + threadRow;`,
+    `let vectorColumn = ${i} % ${vectors}u * ${columnsApart}u + threadColumn;`,
+    `let tileRow = rowTile + vectorRow * 4u + ${i} / ${vectors}u % 4u;`,
+    `let column = i32(columnTile + vectorColumn * 4u + ${j});`,
+    `if (tileRow < ${rows}u && column < ${columns}i) {`,
+    `let row = i32(${partial ? "rest" : "matrix"} * ${rows}u + tileRow);`,
+    `let product = ${product};`,
+    ...lines,
+    "}",
+    "}",
+  ];
   const sums = accumulators(tile);
-  const vectorRow = `(i / ${4 * columnVectors}u * ${tile.rows / tile.threadRows}u + threadRow)`;
-  const vectorColumn = `(i % ${columnVectors}u * ${
-    tile.columns / tile.threadColumns
-  }u + threadColumn)`;
-  const matrix = partial ? "rest" : "matrix";
+  const operations = 1 + (destination.epilogue?.loop.body.length ?? 0);
+  if (4 * sums.length * operations <= MOST_UNROLLED) {
+    return sums.flatMap((sum, i) =>
+      [0, 1, 2, 3].flatMap((j) => storeOne(`${i}u`, `${j}u`, `${sum}.${"xyzw"[j]}`))
+    );
+  }
   return [
     `var sums = array<vec4<f32>, ${sums.length}>(${sums.join(", ")});`,
     `for (var i = 0u; i < ${sums.length}u; i++) {`,
-    `let tileRow = rowTile + ${vectorRow} * 4u + i / ${columnVectors}u % 4u;`,
-    `let firstColumn = columnTile + ${vectorColumn} * 4u;`,
-    `if (tileRow < ${rows}u) {`,
-    `let row = i32(${matrix} * ${rows}u + tileRow);`,
     "for (var j = 0u; j < 4u; j++) {",
-    "let column = i32(firstColumn + j);",
-    `if (column < ${columns}i) {`,
-    "let product = sums[i][j];",
-    ...storeLines(shader, destination, { ...shape, batch: partial ? 0 : batch }),
-    "}",
-    "}",
+    ...storeOne("i", "j", "sums[i][j]"),
     "}",
     "}",
   ];

@@ -62,7 +62,8 @@ export function assertValidSchedule({ buffers, kernels, inputs, outputs }: Sched
   const written = new Set(buffers.flatMap(({ role }, i) => role === "temporary" ? [] : [i]));
   kernels.forEach((kernel, time) => {
     for (const buffer of readBuffers(kernel)) {
-      assert(written.has(buffer), `kernel ${time} reads buffer ${buffer} that nothing has written`);
+      const isThere = written.has(buffer) || buffers[buffer].size === 0;
+      assert(isThere, `kernel ${time} reads buffer ${buffer} that nothing has written`);
     }
     for (const buffer of namedBuffers(kernel)) written.add(buffer);
     const loop = loopOf(kernel);
@@ -118,16 +119,13 @@ export function assertValidPlan(plan: Plan): void {
         owner.set(i, name);
       }
     };
-    const lasting = buffers.map((_, i) => i)
-      .filter((i) => alive[i] && alive[i]![0] <= time && alive[i]![1] > time);
-    // What is made here or before and lives on; what dies here is checked by its values.
-    lasting.forEach((i) => claim(i, offsets[i], buffers[i].size));
-    if (scratch > 0) {
-      claim(-1, scratchOffsets[time], scratch);
-      for (const i of namedBuffers(kernels[time])) {
-        if (!lasting.includes(i)) claim(i, offsets[i], 0);
+    // What is there after the kernel; what dies in it is checked by the values that come out.
+    alive.forEach((lifetime, i) => {
+      if (lifetime && lifetime[0] <= time && lifetime[1] > time) {
+        claim(i, offsets[i], buffers[i].size);
       }
-    }
+    });
+    claim(-1, scratchOffsets[time], scratch);
   }
 }
 

@@ -219,7 +219,8 @@ Deno.test("what only a reduction needs of several products is computed there", (
   const norm = b.add({ kind: "reduce", name: "sum", axes: [0, 1] }, [b.elementwise("square", z)]);
   // z is stored for the second product, so its square need not be.
   const { kernels } = scheduleOf(b, [g, norm]);
-  assertEquals(kernels.map((kernel) => loopOf(kernel)?.body.length ?? 0), [0, 1, 0]);
+  const bodies = kernels.map((kernel) => `${kernel.kind} ${loopOf(kernel)?.body.length ?? 0}`);
+  assertEquals(bodies.toSorted(), ["loop 1", "matmul 0", "matmul 0"]);
 });
 
 Deno.test("all scalar arithmetic is one loop, before and after a reduction one each", () => {
@@ -288,7 +289,7 @@ Deno.test("loops of the same size beside each other are one kernel, of other siz
     return scheduleOf(b, outputs).kernels.length;
   };
   assertEquals([kernelsOf(9, 9, 9), kernelsOf(9, 8, 9)], [1, 2]);
-  // Large ones gain nothing unless they read the same.
+  // Large ones gain nothing unless they read the same one.
   assertEquals(kernelsOf(70_000, 70_000), 2);
 });
 
