@@ -86,6 +86,19 @@ export { type MlpOptions, mlpPotential } from "./core/potential/mlp.ts";
 export { type Potential, sampleSize } from "./core/potential/potential.ts";
 export { type WideResnetOptions, wideResnetPotential } from "./core/potential/wide_resnet.ts";
 
+// The compiler
+export {
+  type ExplainOptions,
+  type HostTree,
+  jit,
+  JitError,
+  type JitOptions,
+  type Jitted,
+  type ProgramStatistics,
+  type Session,
+  type TensorTree,
+} from "./core/jit/mod.ts";
+
 // The energy loss
 export {
   energyExcess,

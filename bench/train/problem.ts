@@ -33,7 +33,7 @@ function residentImages({ residentImages: count, sampleShape, config }: Potentia
 }
 
 /** The work's data: the ring of Gaussians, or images. The caller disposes it. */
-export function openWorkData(work: PotentialWork): DataSource {
+function openWorkData(work: PotentialWork): DataSource {
   if (work.sampleShape.length === 3) return residentImages(work);
   const distribution = toyDistributions["8gaussians"];
   return {

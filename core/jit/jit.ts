@@ -9,7 +9,7 @@ import { JitError } from "./errors.ts";
 import { explain, type ExplainOptions } from "./explain.ts";
 import type { Graph } from "./graph.ts";
 import type { Donation, Executable, Kernel, Plan } from "./kernels.ts";
-import { optimize, type Optimized } from "./passes/pipeline.ts";
+import { optimize, type Stage } from "./passes/pipeline.ts";
 import { kernelBytes, kernelFlops } from "./schedule/cost.ts";
 import { planMemory } from "./schedule/memory.ts";
 import { schedule } from "./schedule/schedule.ts";
@@ -169,40 +169,45 @@ function signature(args: readonly TensorTree[]): string {
   return [tf.getBackend(), ...parts].join(" ");
 }
 
-/** Everything that compiling has made on the way to a plan. */
-interface Compiled {
-  readonly optimized: Optimized;
-  readonly plan: Plan;
+/** A program on its way: the graph after each pass so far. */
+type Stages = readonly Stage[];
+
+/** Runs the passes, and remembers what they did. */
+function optimizeFurther(stages: Stages): Stages {
+  return [...stages, ...optimize(stages.at(-1)!.graph).stages];
 }
 
 async function openSession<A extends readonly TensorTree[], R extends TensorTree>(
   f: (...args: A) => R,
   args: A,
-  options: JitOptions,
+  { donate = false, threads = deviceThreads(), static: fixed = [] }: JitOptions,
 ): Promise<Session<R, A[0]>> {
-  const { donate = false, threads = deviceThreads() } = options;
   const target = currentTarget();
   const start = performance.now();
   const traced = trace(f as unknown as (...args: never[]) => TensorTree, args);
   const afterTrace = performance.now();
-  const fixed = new Set(options.static);
-  const whole = optimize(target.lower(optimize(traced.graph).graph)).graph;
-  const split = splitStatic(whole, (input) => fixed.has(argumentOf(traced.graph, input)));
   const donations = donate ? findDonations(traced.graph) : [];
-  const main = planProgram(split.main, donations, target);
-  const executable = await target.compile(main.plan, threads);
-  const compileSeconds = (performance.now() - afterTrace) / 1000;
-  const statistics = measure(traced, main, (afterTrace - start) / 1000, compileSeconds);
+  const optimized = optimizeFurther([{ name: "recorded", graph: traced.graph }]);
+  const lowered = target.lower(optimized.at(-1)!.graph);
+  const whole = optimizeFurther([...optimized, { name: `for ${target.name}`, graph: lowered }]);
+  const isStatic = (input: number) => fixed.includes(argumentOf(traced.graph, input));
+  const split = splitStatic(whole.at(-1)!.graph, isStatic);
+  const stages = split.prologue
+    ? optimizeFurther([...whole, { name: "without what is static", graph: split.main }])
+    : whole;
+  const plan = planProgram(split.prologue ? stages.at(-1)!.graph : split.main, donations, target);
+  const executable = await target.compile(plan, threads);
+  const statistics = measure(traced.graph, stages.at(-1)!.graph, plan, {
+    trace: (afterTrace - start) / 1000,
+    compile: (performance.now() - afterTrace) / 1000,
+  });
   const placed = new Map<number, number>();
   split.arguments.forEach((from, input) => {
     if (from.kind === "argument") placed.set(from.index, input);
   });
-  const session = makeSession<R, A[0]>(target, executable, main, statistics, {
-    traced,
-    fixed,
-    placed,
-    structures: args.map((arg) => flattenTree<Tensor>(arg).structure),
-  });
+  const structures = args.map((arg) => flattenTree<Tensor>(arg).structure);
+  const signature: Signature = { traced, fixed: new Set(fixed), placed, structures };
+  const session = makeSession<R, A[0]>(target, executable, signature, statistics, { stages, plan });
   try {
     const tensors = flattenTree<Tensor>(args).leaves.map(({ tensor }) => tensor);
     for (const { input, tensor } of traced.captured) tensors[input] = tensor;
@@ -216,10 +221,8 @@ async function openSession<A extends readonly TensorTree[], R extends TensorTree
 }
 
 /** From a graph to a plan. */
-function planProgram(graph: Graph, donations: readonly Donation[], target: Target): Compiled {
-  const optimized = optimize(graph);
-  const scheduled = schedule(optimized.graph, donations);
-  return { optimized, plan: planMemory(scheduled, { scratchCells: target.scratchCells }) };
+function planProgram(graph: Graph, donations: readonly Donation[], target: Target): Plan {
+  return planMemory(schedule(graph, donations), { scratchCells: target.scratchCells });
 }
 
 /** Computes what static arguments determine, and hands it to the program. */
@@ -231,7 +234,7 @@ async function evaluatePrologue(
   threads: number,
 ): Promise<void> {
   if (!prologue) return;
-  const ahead = await target.compile(planProgram(prologue, [], target).plan, threads);
+  const ahead = await target.compile(planProgram(optimize(prologue).graph, [], target), threads);
   try {
     tensors.forEach((tensor, input) => target.write(ahead, input, tensor));
     ahead.run();
@@ -245,21 +248,21 @@ async function evaluatePrologue(
 }
 
 function measure(
-  traced: Trace,
-  { optimized, plan }: Compiled,
-  trace: number,
-  compile: number,
+  traced: Graph,
+  optimized: Graph,
+  plan: Plan,
+  seconds: ProgramStatistics["seconds"],
 ): ProgramStatistics {
   const sum = (of: (kernel: Kernel) => number) =>
     plan.kernels.reduce((total, kernel) => total + of(kernel), 0);
   return {
-    nodes: { traced: traced.graph.nodes.length, optimized: optimized.graph.nodes.length },
+    nodes: { traced: traced.nodes.length, optimized: optimized.nodes.length },
     kernels: plan.kernels.length,
     flops: sum(kernelFlops),
     bytes: sum((kernel) => kernelBytes(kernel, plan)),
     arenaBytes: 4 * plan.arenaSize,
     livenessBytes: 4 * plan.livenessBound,
-    seconds: { trace, compile },
+    seconds,
   };
 }
 
@@ -317,9 +320,9 @@ interface Signature {
 function makeSession<R extends TensorTree, S extends TensorTree>(
   target: Target,
   executable: Executable,
-  { optimized, plan }: Compiled,
-  statistics: ProgramStatistics,
   { traced, fixed, placed, structures }: Signature,
+  statistics: ProgramStatistics,
+  { stages, plan }: { stages: Stages; plan: Plan },
 ): Session<R, S> {
   const { graph } = traced;
   let disposed = false;
@@ -376,7 +379,7 @@ function makeSession<R extends TensorTree, S extends TensorTree>(
       });
       return unflattenTree(structures[0], tensors) as S;
     },
-    explain: (options) => explain({ stages: optimized.stages, schedule: plan, plan }, options),
+    explain: (options) => explain({ stages, schedule: plan, plan }, options),
     dispose() {
       if (disposed) return;
       disposed = true;

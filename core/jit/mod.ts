@@ -2,6 +2,7 @@
  * @file The compiler: see `jit.ts`.
  */
 export { JitError } from "./errors.ts";
+export type { ExplainOptions } from "./explain.ts";
 export {
   type HostTree,
   jit,

@@ -307,9 +307,11 @@ class ItemBuilder {
     this.#define(index, items);
   }
 
+  /** A product's operand: strides by axis, none of which goes backwards. */
   #matrix(node: number): Source {
     const source = this.#source(node);
-    return stridesOfAxes(source.access, this.#graph.nodes[node].shape) ? source : this.#copy(node);
+    const strides = stridesOfAxes(source.access, this.#graph.nodes[node].shape);
+    return strides?.every((stride) => stride >= 0) ? source : this.#copy(node);
   }
 
   #whole(

@@ -52,6 +52,7 @@ function listSchedule(
       if (--waiting[to] === 0) ready.push(to);
     }
   }
+  if (order.length < problem.kernels.length) throw new Error("kernels depend on each other");
   return order;
 }
 

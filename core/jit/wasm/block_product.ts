@@ -35,6 +35,8 @@ export interface BlockProduct {
 
 /** Columns of a panel. */
 export const panelWidth = 8;
+/** Longest block of k that is of use: a panel takes 8 KiB then. */
+export const longestBlock = 256;
 
 /** Bytes of scratch of a {@link blockProduct} that does so many panels in a call. */
 export function blockScratchBytes(product: BlockProduct, panels: number): number {

@@ -12,13 +12,15 @@ import {
   blockProduct,
   blockScratchBytes,
   evenBlock,
+  longestBlock,
   panelWidth,
 } from "./block_product.ts";
+import { emitFewResults, fewResultsScratchCells, hasFewResults } from "./convolution_few.ts";
 import { sumChunks } from "./chunk_sum.ts";
 import { type Gathering, gatheringOf, type TapClass, termsOf } from "./convolution_taps.ts";
 import type { EmitterContext, Phase } from "./emitter.ts";
 import { copyCells, gatherRows } from "./image_rows.ts";
-import { countedLoop, rowSteps } from "./micro_kernel.ts";
+import { countedLoop, minimum, rowSteps } from "./micro_kernel.ts";
 import { packPanel } from "./packing.ts";
 import { emitProduct, type ProductKernel, productScratchCells } from "./product.ts";
 import { biased, rowFinish } from "./row_finish.ts";
@@ -28,8 +30,6 @@ import { winogradPays } from "./winograd_choice.ts";
 /** A convolution or one of its gradients. */
 export type ConvolutionKernel = Extract<Kernel, { kind: "convolution" }>;
 
-/** Longest block of terms, see product.ts. */
-const longestBlock = 256;
 /** Bytes of gathered pixels at a time, at most. */
 const gatheredBytes = 512 << 10;
 /** Candidates for the pixels of a unit. */
@@ -40,6 +40,7 @@ export function convolutionScratchCells(kernel: ConvolutionKernel): number {
   const product = asProduct(kernel);
   if (product) return productScratchCells(product);
   const { form, geometry } = kernel;
+  if (hasFewResults(kernel)) return fewResultsScratchCells(kernel);
   if (form !== "filterGradient") return packedFilterCells(gatheringOf(form, geometry));
   if (winogradPays(geometry)) return winogradGradientScratchCells(kernel);
   const { chunks } = planFilterGradient(geometry);
@@ -50,6 +51,7 @@ export function convolutionScratchCells(kernel: ConvolutionKernel): number {
 export function emitConvolution(context: EmitterContext, kernel: ConvolutionKernel): Phase[] {
   const product = asProduct(kernel);
   if (product) return emitProduct(context, product);
+  if (hasFewResults(kernel)) return emitFewResults(context, kernel);
   if (kernel.form === "filterGradient") {
     return winogradPays(kernel.geometry)
       ? emitWinogradGradient(context, kernel)
@@ -417,11 +419,6 @@ function gatherClassesPhase(
     scratchBytes: storeAt + storeBytes + finish.scratchBytes,
     work: 2 * pixels * columns * terms / classes.length,
   };
-}
-
-/** min(value, most). */
-function minimum(value: Code, most: number): Code {
-  return control.select(value, i32.const(most), i32.ltS(value, i32.const(most)));
 }
 
 /** Rows of a filter as a matrix: all but its last axis. */

@@ -105,6 +105,12 @@ export function countedLoop(
   ];
 }
 
+/** min(value, most) of signed numbers. */
+export function minimum(value: Code, most: number): Code {
+  return control.select(value, i32.const(most), i32.ltS(value, i32.const(most)));
+}
+
+/** Steps of k in a turn of the loop. */
 const unroll = 4;
 
 /**

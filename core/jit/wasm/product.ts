@@ -12,12 +12,13 @@ import {
   blockProduct,
   blockScratchBytes,
   evenBlock,
+  longestBlock,
   type PanelPlace,
   panelWidth,
 } from "./block_product.ts";
 import { sumChunks } from "./chunk_sum.ts";
 import type { EmitterContext, Phase } from "./emitter.ts";
-import { countedLoop, rowSteps } from "./micro_kernel.ts";
+import { countedLoop, minimum, rowSteps } from "./micro_kernel.ts";
 import { packPanel } from "./packing.ts";
 import { biased, rowFinish } from "./row_finish.ts";
 import { isVectorProduct, vectorProduct } from "./vector_product.ts";
@@ -25,8 +26,6 @@ import { isVectorProduct, vectorProduct } from "./vector_product.ts";
 /** A product as the schedule gives it. */
 export type ProductKernel = Extract<Kernel, { kind: "matmul" }>;
 
-/** Longest block of k: a panel of B takes 8 KiB then. */
-const longestBlock = 256;
 /** In place, B is read with as few rows of A as this, */
 const fewRows = 12;
 /** or when it has as few cells as this. */
@@ -67,6 +66,7 @@ function packedBatches({ batch, b }: ProductKernel): number {
 /** The phases of a product. */
 export function emitProduct(context: EmitterContext, kernel: ProductKernel): Phase[] {
   if (isVectorProduct(kernel)) return vectorProduct(context, kernel);
+  if (kernel.batch * kernel.m * kernel.n === 0) return [];
   const plan = planProduct(kernel);
   if (plan.chunks > 1) return chunkedProduct(context, kernel, plan);
   const pack = plan.place === "packed" ? [packPhase(context, kernel)] : [];
@@ -269,11 +269,6 @@ function multiplyPhase(context: EmitterContext, kernel: ProductKernel, plan: Pro
     scratchBytes: blockBytes + productBytes + finish.scratchBytes,
     work: 2 * batch * m * n * k,
   };
-}
-
-/** min(value, most). */
-function minimum(value: Code, most: number): Code {
-  return control.select(value, i32.const(most), i32.ltS(value, i32.const(most)));
 }
 
 /** A product with a long k and a small result: parts of k, then their sum. */

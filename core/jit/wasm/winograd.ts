@@ -28,9 +28,6 @@ import { inputTile, longestSum, outputTile, planes } from "./winograd_transform.
 /** A convolution with a filter in the Winograd domain. */
 export type WinogradConvolutionKernel = Extract<Kernel, { kind: "winogradConvolution" }>;
 
-/** Fewest channels that the transforms of tiles can do. */
-export const fewestChannels = 4;
-
 /** Bytes of the planes that a thread works on at a time, about: half of a second-level cache. */
 const cacheBytes = 1 << 20;
 

@@ -4,7 +4,7 @@
 import type { ConvolutionGeometry } from "../kernels.ts";
 import { outputTile, planes } from "./winograd_transform.ts";
 
-/** Fewest channels for which the method is of use. */
+/** Fewest channels that the transforms of tiles can do. */
 const fewestChannels = 4;
 
 /**

@@ -9,7 +9,8 @@
  * at 128 channels 1.0·10⁻⁶ of the result's instead of 2.2·10⁻⁶; on why, see B. Barabasz, A. Anderson,
  * K. Soodhalter and D. Gregg, "Error Analysis and Improving the Accuracy of Winograd Convolution for
  * Deep Neural Networks", ACM Transactions on Mathematical Software 46(4), 2020). With sums over
- * channels in parts of at most 64, as the products here make them, they are those of a direct sum.
+ * channels in parts of at most 64, as the products here make them, they are 0.8·10⁻⁶ from 128 to 512
+ * channels, and 8·10⁻⁶ at most in a million results.
  */
 import { type Code, f32x4, type FunctionBuilder, type Local } from "./assembler.ts";
 import { multiplyAdd, negativeMultiplyAdd } from "./emitter.ts";

@@ -171,6 +171,14 @@ Deno.test("a matrix product reads transposed, sliced and broadcast operands wher
   assertEquals([right.batchStride, right.rowStride, right.columnStride], [0, 5, 1]);
 });
 
+Deno.test("a matrix that is walked backwards is copied", () => {
+  const b = new GraphBuilder();
+  const x = b.input("x", float(3, 4)), w = b.input("w", float(4, 5));
+  const reversed = b.add({ kind: "reverse", axes: [1] }, [x]);
+  const product = b.add({ kind: "matmul", transposeA: false, transposeB: false }, [reversed, w]);
+  assertEquals(kinds(scheduleOf(b, [product])), ["loop", "matmul"]);
+});
+
 Deno.test("a convolution's operand is copied where it is a view", () => {
   const b = new GraphBuilder();
   const x = b.input("x", float(2, 6, 6, 2)), filter = b.input("f", float(3, 3, 2, 4));

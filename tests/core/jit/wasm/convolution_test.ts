@@ -121,6 +121,20 @@ Deno.test("many pixels, channels, and sums in parts", () => {
   check(geometryOf([4, 8, 8, 33], [5, 3], 18, { pads: [2, 2, 1, 1] }));
 });
 
+Deno.test("few results, or results of few sources", () => {
+  const pads = [1, 1, 1, 1] as const;
+  check(geometryOf([2, 9, 7, 12], [3, 3], 2, { pads }));
+  check(geometryOf([3, 20, 90, 8], [3, 3], 1, { pads }));
+  check(geometryOf([2, 8, 8, 33], [5, 4], 4, { pads: [2, 1, 0, 3] }));
+  check(geometryOf([2, 9, 8, 2], [3, 3], 7, { strides: [2, 2], pads }));
+  check(geometryOf([1, 30, 31, 1], [5, 5], 16, { strides: [2, 3], pads: [2, 2, 1, 2] }));
+  check(geometryOf([1, 9, 9, 2], [3, 3], 8, { pads: [-1, 0, 1, -2] }));
+  for (const epilogue of ["kept", "dropped"] as const) {
+    check(geometryOf([2, 9, 7, 12], [3, 3], 2, { pads }), epilogue);
+    check(geometryOf([2, 9, 8, 1], [3, 3], 7, { strides: [2, 2], pads }), epilogue);
+  }
+});
+
 Deno.test("where Winograd's method pays", () => {
   check(geometryOf([2, 16, 16, 24], [3, 3], 24, { pads: [1, 1, 1, 1] }));
 });

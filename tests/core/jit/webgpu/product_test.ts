@@ -198,7 +198,6 @@ const geometries: Record<string, Partial<ConvolutionGeometry>> = {
   "that is cropped": { padTop: -1, padLeft: -2, outputHeight: 3, outputWidth: 3 },
   "of stride 2": { strideHeight: 2, strideWidth: 2, padTop: 0, padLeft: 1 },
   "of strides 3 and 1, wide": { strideHeight: 3, filterWidth: 5, padLeft: 2 },
-  "of one tap": { filterHeight: 1, filterWidth: 1, padTop: 0, padLeft: 0 },
   "of one tap and stride 2": {
     filterHeight: 1,
     filterWidth: 1,
