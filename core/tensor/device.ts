@@ -45,17 +45,26 @@ export interface DeviceInfo {
   readonly adapter?: AdapterDescription;
 }
 
-/** How a device is opened. */
+/**
+ * How a device is opened.
+ *
+ * What a browser's page needs for "wasm": where a Content-Security-Policy is sent, `script-src` with
+ * `'wasm-unsafe-eval'`; for threads, `worker-src` with `blob:`, and with the page and with scripts of
+ * workers the headers `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy:
+ * require-corp`, without which threads cannot share memory. It works in a worker and in the page
+ * itself, which then stands still while a program runs.
+ */
 export interface DeviceOptions {
   /**
-   * Threads that compiled programs run on, a whole number from 1 on; default as many as the machine
-   * has cores, and 1 where threads cannot share memory. Results are the same for any number.
+   * At most so many threads run a compiled WebAssembly program, the caller's own included: a whole
+   * number from 1 to 256; default as many as the machine has cores. One does where threads cannot
+   * share memory or are not let start. Results are the same for any number.
    */
   readonly threads?: number;
   /**
-   * Where a browser finds the WebAssembly backend's files (under Deno they are found by themselves):
-   * URL of the directory of `tfjs-backend-wasm*.wasm`, with a slash at its end; the first time that
-   * "wasm" is opened decides.
+   * Where a browser finds `tfjs-backend-wasm-simd.wasm` of `@tensorflow/tfjs-backend-wasm` (under
+   * Deno it is found by itself): the URL of its directory, with a slash at its end. The first time
+   * that "wasm" is opened decides.
    */
   readonly wasmPath?: string;
 }
@@ -155,7 +164,10 @@ export function deviceThreads(): number {
 
 async function setBackend(name: string): Promise<void> {
   if (!await tf.setBackend(name)) {
-    throw new VapoError(`device "${name}" did not start; try --device cpu, or run "vapo doctor"`);
+    throw new VapoError(
+      `device "${name}" did not start; try --device cpu, or run "vapo doctor"; in a browser ` +
+        "see DeviceOptions for what a page must serve and allow",
+    );
   }
 }
 
@@ -169,14 +181,26 @@ let wasmPathsAreSet = false;
 
 async function openWasm({ wasmPath }: DeviceOptions): Promise<void> {
   if (!wasmPathsAreSet) {
-    // Under Deno the files lie beside the package's entry; a bundle has to be told.
-    const path = wasmPath ??
-      decodeURI(new URL(".", import.meta.resolve("@tensorflow/tfjs-backend-wasm")).pathname);
-    setWasmPaths(path);
+    setWasmPaths(wasmPath ?? wasmPathOfPackage());
+    // Its own threads (eight, in a page that can share memory) have nothing to do beside compiled
+    // programs, and where a Content-Security-Policy stops them it waits for them for ever.
+    tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
     wasmPathsAreSet = true;
   }
   registerWasmKernels();
   await setBackend("wasm");
+}
+
+/** Under Deno the files lie beside the package's entry; a bundle has to be told. */
+function wasmPathOfPackage(): string {
+  try {
+    return decodeURI(new URL(".", import.meta.resolve("@tensorflow/tfjs-backend-wasm")).pathname);
+  } catch {
+    throw new VapoError(
+      'device "wasm" needs wasmPath here: expected the URL of the directory that serves ' +
+        "tfjs-backend-wasm-simd.wasm, as in openDevice(name, { wasmPath })",
+    );
+  }
 }
 
 /** TensorFlow.js would choose features and limits by itself, and fails so on some adapters. */

@@ -5,7 +5,7 @@
 import { JitError } from "../errors.ts";
 import { ModuleBuilder } from "./assembler.ts";
 import { arrange, controlBlock, emitDriver, failures, type Step } from "./driver.ts";
-import { canShareMemory, mayWait, patience, type ThreadPool, threadPool } from "./thread_pool.ts";
+import { mayWait, patience, type ThreadPool, threadPool, usableThreads } from "./thread_pool.ts";
 import { provokeCollection } from "./worker.ts";
 
 /** What a program is made of. */
@@ -49,7 +49,7 @@ const pageBytes = 65536;
 
 /** Compiles a program and loads it into threads. */
 export async function loadProgram(source: ProgramSource): Promise<WasmProgram> {
-  const wanted = canShareMemory() ? Math.max(1, Math.floor(source.threads)) : 1;
+  const wanted = usableThreads(source.threads);
   const arena = controlBlock.bytes(wanted);
   const clock = stopwatch();
   const module = new ModuleBuilder();
@@ -80,6 +80,8 @@ export async function loadProgram(source: ProgramSource): Promise<WasmProgram> {
   const memory = allocate(pages, shared);
   const { exports } = await WebAssembly.instantiate(compiled, { env: { memory } });
   const pool = shared ? threadPool(threads) : null;
+  // Where workers are not let start, the program is made again, for one thread.
+  if (pool && !await pool.started) return await loadProgram(source);
   const number = pool ? await pool.load(compiled, memory) : 0;
   const statistics = {
     bytes: bytes.length,

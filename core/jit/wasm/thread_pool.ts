@@ -19,6 +19,8 @@ import { controlBlock } from "./driver.ts";
 /** Workers and their commands. */
 export interface ThreadPool {
   readonly threads: number;
+  /** Whether the workers have started; false where that is not allowed, which a warning has said. */
+  readonly started: Promise<boolean>;
   /** Gives a program to all workers; its number. */
   load(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<number>;
   /** Lets all workers start on a program's `run`; the caller then joins in as thread 0. */
@@ -37,6 +39,13 @@ export function canShareMemory(): boolean {
   const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };
   return typeof SharedArrayBuffer === "function" && typeof Atomics === "object" &&
     (crossOriginIsolated ?? true);
+}
+
+let workersAreRefused = false;
+
+/** So many threads, or one where memory cannot be shared or workers have not been let start. */
+export function usableThreads(wanted: number): number {
+  return canShareMemory() && !workersAreRefused ? Math.max(1, Math.floor(wanted)) : 1;
 }
 
 /** How many threads to use where nothing is said: one a processor, or one without shared memory. */
@@ -80,7 +89,8 @@ function startPool(threads: number, onEnd: () => void): ThreadPool {
     for (const worker of workers) worker.end();
   };
   const workers = Array.from({ length: threads - 1 }, () => startWorker(breakDown));
-  let ready: Promise<unknown> = Promise.all(workers.map((worker, i) => {
+  let ended = false;
+  const starting = Promise.all(workers.map((worker, i) => {
     const message: StartMessage = {
       kind: "start",
       control: control.buffer as SharedArrayBuffer,
@@ -91,7 +101,12 @@ function startPool(threads: number, onEnd: () => void): ThreadPool {
     };
     return worker.ask(message);
   }));
-  ready.catch(() => {});
+  const started = withPatience(starting).then(() => true, (error: Error) => {
+    if (!ended) refuseWorkers(error.message);
+    breakDown(error.message);
+    return false;
+  });
+  let ready: Promise<unknown> = started;
 
   function tell(command: number, program = 0, amount = 0): void {
     if (broken) throw new JitError(broken);
@@ -124,6 +139,7 @@ function startPool(threads: number, onEnd: () => void): ThreadPool {
 
   return {
     threads,
+    started,
     async load(module, memory) {
       const program = programs++;
       const loaded = ready.then(() => loadNow({ kind: "load", program, module, memory }));
@@ -144,8 +160,29 @@ function startPool(threads: number, onEnd: () => void): ThreadPool {
         // The workers are gone, and with them all that they held.
       }
     },
-    destroy: () => breakDown("the threads of this program have been ended; compile it again"),
+    destroy() {
+      ended = true;
+      breakDown("the threads of this program have been ended; compile it again");
+    },
   };
+}
+
+/** Goes on with one thread from now on, and says so once. */
+function refuseWorkers(reason: string): void {
+  if (workersAreRefused) return;
+  workersAreRefused = true;
+  console.warn(`Compiled programs run on one thread: workers do not start (${reason}).`);
+}
+
+/** Rejects where nothing comes of a promise; seconds in which the event loop stands do not count. */
+function withPatience<T>(promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let seconds = 0;
+    const timer = setInterval(() => {
+      if (++seconds === patience) reject(new JitError(`no answer within ${patience} s`));
+    }, 1000);
+    promise.finally(() => clearInterval(timer)).then(resolve, reject);
+  });
 }
 
 /** Waits until a word has a value; false where it never gets it. */
@@ -179,23 +216,33 @@ interface RawWorker {
 function startWorker(onDeath: (reason: string) => void): AnsweringWorker {
   let answer: { resolve(message: ReadyMessage): void; reject(error: Error): void } | null = null;
   let ending = false;
+  let started = false;
   const died = (reason: string) => {
     if (ending) return;
-    const message = `a worker thread has died (${reason}); its programs' state is lost: compile ` +
-      "them again, and go on from the last checkpoint";
+    const message = started
+      ? `a worker thread has died (${reason}); its programs' state is lost: compile them again, ` +
+        "and go on from the last checkpoint"
+      : reason;
     answer?.reject(new JitError(message));
     onDeath(message);
   };
-  const raw = rawWorker((message) => answer?.resolve(message), died);
+  let raw: RawWorker;
+  try {
+    raw = rawWorker((message) => answer?.resolve(message), died);
+  } catch (error) {
+    return { ask: () => Promise.reject(error), end() {} };
+  }
   raw.keepAlive(false);
   return {
     async ask(message) {
       raw.keepAlive(true);
       try {
-        return await new Promise<ReadyMessage>((resolve, reject) => {
+        const reply = await new Promise<ReadyMessage>((resolve, reject) => {
           answer = { resolve, reject };
           raw.post(message);
         });
+        started = true;
+        return reply;
       } finally {
         answer = null;
         raw.keepAlive(false);
@@ -251,7 +298,9 @@ function rawWorker(
   };
   worker.onerror = (event) => {
     event.preventDefault();
-    onDeath(event.message);
+    URL.revokeObjectURL(url);
+    // A worker that a page's policy forbids is an event that says nothing.
+    onDeath(event.message ?? "a page's Content-Security-Policy needs worker-src blob: for them");
   };
   return {
     post: (message) => worker.postMessage(message),

@@ -1,6 +1,6 @@
 /**
  * @file Loops over affine views in WGSL. Without reductions a thread does a point. With them a
- * workgroup does some rows of the result, several threads a row: each adds up every so-manieth
+ * workgroup does some rows of the result, several threads a row: each adds up the
  * point, then they combine in workgroup memory as a tree; where there are few rows, several
  * workgroups share them and a second dispatch combines their partial results. The order of every
  * sum is fixed by the shape, so that results repeat bit for bit.
