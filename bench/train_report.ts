@@ -21,9 +21,6 @@ import { directOperations, type PotentialWork, type Work, works } from "./train/
 
 const RESULTS = new URL("./results/", import.meta.url);
 
-/** Milliseconds, many times as long as the threads of PyTorch spin after their work. */
-const PAUSE = 150;
-
 interface Options {
   readonly rounds: number;
   readonly patience: number;
@@ -40,8 +37,6 @@ interface Report {
   readonly machine: Record<string, unknown>;
   readonly peers: Record<string, unknown>;
   readonly rounds: number;
-  /** The share of a processor that PyTorch's process used while others were timed. */
-  readonly idleShare?: number;
   readonly results: readonly WorkResult[];
   readonly counts: readonly StepCounts[];
 }
@@ -161,13 +156,11 @@ function lackList(results: readonly WorkResult[]): string {
   ).join("\n");
 }
 
-function markdown({ machine, results, counts, rounds, idleShare }: Report): string {
+function markdown({ machine, results, counts, rounds }: Report): string {
   const tables = [timesTable(results), speedTable(results), countsTable(counts)];
   const text = [
     `${machine.processor}, ${machine.cores} cores; medians of ${rounds} rounds, each peer in turn.`,
     ...tables,
-    idleShare === undefined ? "" : `While others were timed PyTorch's process used ` +
-      `${(100 * idleShare).toFixed(1)} % of a core at most.`,
     lackList(results),
   ];
   return text.filter((part) => part !== "").join("\n\n") + "\n";
@@ -212,6 +205,8 @@ function machine(): Record<string, unknown> {
     deno: Deno.version.deno,
     v8: Deno.version.v8,
     system: `${Deno.build.os} ${Deno.osRelease()}`,
+    /** Processes that wanted to run in the minute before: others' work spoils times on two threads. */
+    load: Deno.loadavg()[0],
   };
 }
 
@@ -247,19 +242,24 @@ function isCounted(work: Work): work is PotentialWork {
   return potential.kind === "mlp" || potential.blocksPerLevel > 1;
 }
 
+/** Waits until PyTorch's threads, which spin for a while after their work, are asleep. */
+async function stillness(torch: TorchPeer): Promise<void> {
+  let used = await torch.processorSeconds();
+  for (let still = 0, tries = 0; still < 2 && tries < 40; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    const now = await torch.processorSeconds();
+    still = now > used ? 0 : still + 1;
+    used = now;
+  }
+}
+
 async function timeAll(peers: readonly Peer[], options: Options): Promise<Report> {
+  const description = machine(); // its load before ours
   const chosen = works.filter(({ name }) =>
     options.only?.some((text) => name.includes(text)) ?? true
   );
   const torch = peers.find(({ name }) => name === "PyTorch") as TorchPeer | undefined;
-  let idle = 0;
-  const pause = async () => {
-    await new Promise((resolve) => setTimeout(resolve, PAUSE));
-    if (!torch) return;
-    const before = await torch.processorSeconds();
-    await new Promise((resolve) => setTimeout(resolve, PAUSE / 3));
-    idle = Math.max(idle, (await torch.processorSeconds() - before) / (PAUSE / 3000));
-  };
+  const pause = () => torch ? stillness(torch) : Promise.resolve();
   const { rounds, patience, quick } = options;
   const results: WorkResult[] = [];
   for (const work of chosen) {
@@ -276,10 +276,9 @@ async function timeAll(peers: readonly Peer[], options: Options): Promise<Report
   const described: Record<string, unknown> = {};
   for (const peer of peers) described[peer.name] = await peer.describe();
   return {
-    machine: machine(),
+    machine: description,
     peers: described,
     rounds: quick ? 2 : rounds,
-    ...torch && { idleShare: idle },
     results,
     counts,
   };
@@ -326,6 +325,10 @@ if (import.meta.main) {
   await openDevice("wasm");
   await tf.ready();
   if (options.check) Deno.exit(await check(options));
+  const [load] = Deno.loadavg();
+  if (load > 0.5) {
+    console.error(`the machine is busy (load ${load.toFixed(1)}): times are not fair`);
+  }
   const peers = await openPeers(options);
   const report = await timeAll(peers, options);
   for (const peer of peers) await peer.close();

@@ -1,7 +1,7 @@
 /**
  * @file PyTorch as a peer: the process `torch_peer.py`, spoken to in JSON lines. It sleeps in a read
  * while others are timed; its threads (OpenMP's and OpenBLAS's) go on spinning for a while after its
- * own work, which is why the report pauses between turns.
+ * own work, and the report waits for that before it times another.
  */
 import type { Peer, Variant } from "../train/peer.ts";
 import type { Work } from "../train/works.ts";

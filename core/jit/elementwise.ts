@@ -99,9 +99,9 @@ export const elementwise = {
   floorDivide: binary((a, b) => Math.floor(a / b)),
   /** Of the sign of the divisor, as in Python. */
   modulo: binary((a, b) => a - b * Math.floor(a / b)),
-  power: binary(Math.pow),
-  maximum: binary(Math.max),
-  minimum: binary(Math.min),
+  power: binary((a, b) => Math.pow(a, b)),
+  maximum: binary((a, b) => Math.max(a, b)),
+  minimum: binary((a, b) => Math.min(a, b)),
   less: comparison((a, b) => a < b),
   lessEqual: comparison((a, b) => a <= b),
   greater: comparison((a, b) => a > b),

@@ -30,15 +30,51 @@ fn toUniform(word : u32) -> f32 {
   return (f32(word >> 9u) + 0.5) * 1.1920928955078125e-7;
 }`;
 
+/**
+ * Polynomials of Moshier's Cephes library (single precision, netlib.org/cephes), since the built-in
+ * sine and cosine may be off by 2⁻¹¹ and the logarithm by 2⁻²¹: draws are then those of other devices
+ * within some 10⁻⁶.
+ */
+const NORMAL = `
+fn logarithmOfUniform(uniform : f32) -> f32 {
+  // uniform = (1 + x)·2^exponent, 1 + x from √½ to √2; 0x3f3504f3 is √½.
+  let shifted = bitcast<u32>(uniform) - 0x3f3504f3u;
+  let exponent = f32(bitcast<i32>(shifted) >> 23u);
+  let x = bitcast<f32>((shifted & 0x007fffffu) + 0x3f3504f3u) - 1.0;
+  let z = x * x;
+  var y = 7.0376836292e-2 * x - 1.1514610310e-1;
+  y = y * x + 1.1676998740e-1;
+  y = y * x - 1.2420140846e-1;
+  y = y * x + 1.4249322787e-1;
+  y = y * x - 1.6668057665e-1;
+  y = y * x + 2.0000714765e-1;
+  y = y * x - 2.4999993993e-1;
+  y = y * x + 3.3333331174e-1;
+  y = y * x * z + exponent * -2.12194440e-4 - 0.5 * z;
+  return x + y + exponent * 0.693359375;
+}
+// The sine of (turns + more)·π/2.
+fn sineOfQuarterTurns(turns : f32, more : i32) -> f32 {
+  let nearest = round(turns);
+  let quadrant = i32(nearest) + more;
+  let x = (turns - nearest) * 1.57079633;
+  let z = x * x;
+  let s = ((-1.9515295891e-4 * z + 8.3321608736e-3) * z - 1.6666654611e-1) * z * x + x;
+  let c = ((2.443315711809948e-5 * z - 1.388731625493765e-3) * z + 4.166664568298827e-2) * z * z -
+    0.5 * z + 1.0;
+  let value = select(s, c, (quadrant & 1) == 1);
+  return select(value, -value, (quadrant & 2) == 2);
+}`;
+
 const STORE: Record<PhiloxDistribution, string> = {
   bits: "setOutputAtIndexI32(index, bitcast<i32>(words[lane]));",
   uniform: "setOutputAtIndex(index, toUniform(words[lane]));",
   normal: `
     let first = lane & 2u;
-    // A GPU's approximate log may come out above zero close to one.
-    let radius = sqrt(max(0.0, -2.0 * log(toUniform(words[first]))));
-    let angle = 6.283185307179586 * toUniform(words[first + 1u]);
-    setOutputAtIndex(index, radius * select(cos(angle), sin(angle), (lane & 1u) == 1u));`,
+    let radius = sqrt(max(0.0, -2.0 * logarithmOfUniform(toUniform(words[first]))));
+    // Four times a uniform is exact. The first of a pair is the cosine.
+    let turns = 4.0 * toUniform(words[first + 1u]);
+    setOutputAtIndex(index, radius * sineOfQuarterTurns(turns, 1 - i32(lane & 1u)));`,
 };
 
 /** The program for draws of the given shape; inputs: seed int32 [2], step int32 scalar. */
@@ -56,7 +92,7 @@ export function philoxProgram(shape: number[], distribution: PhiloxDistribution)
     size: true,
     shaderKey: `philox_${distribution}`,
     getUserCode: () =>
-      `${PHILOX}
+      `${PHILOX}${distribution === "normal" ? NORMAL : ""}
       fn main(index : i32) {
         if (index < uniforms.size) {
           let sample = index / uniforms.perSample;

@@ -13,6 +13,13 @@ import { memoryStorage } from "../../core/train/run_storage.ts";
 import { train } from "../../core/train/trainer.ts";
 import { initialState, trainingProblem } from "../../core/train/training_step.ts";
 
+/** What to run. */
+export interface Task extends DeviceOptions {
+  readonly device: DeviceName;
+  /** Changes to the preset's configuration. */
+  readonly changes?: readonly string[];
+}
+
 /** What came of it. */
 export interface TinyRun {
   /** Of every step. */
@@ -27,13 +34,14 @@ const steps = 20;
 const solvers = [["rk45", 100], ["heun", 10]] as const;
 
 /** The first steps of the preset 8gaussians, and samples of the average that they end with. */
-export async function trainTiny(device: DeviceName, options?: DeviceOptions): Promise<TinyRun> {
+export async function trainTiny({ device, changes = [], ...options }: Task): Promise<TinyRun> {
   await openDevice(device, options);
   const config = assignConfig(presetConfig("8gaussians"), [
     `training.steps=${steps}`,
     "training.logEvery=1",
     "sampling.n=64",
     "sampling.rtol=0.001",
+    ...changes,
   ]);
   const problem = trainingProblem(config, await openDataSource(config.data.name));
   const storage = memoryStorage();

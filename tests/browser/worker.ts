@@ -2,13 +2,7 @@
  * @file What the browser test runs in a page and in a page's worker: the same core, the same run,
  * handed back as numbers. Bundled by the test; nothing here knows that it is not under Deno.
  */
-import type { DeviceName, DeviceOptions } from "../../core/tensor/mod.ts";
-import { type TinyRun, trainTiny } from "./tiny_run.ts";
-
-/** What to run. */
-export interface Task extends DeviceOptions {
-  readonly device: DeviceName;
-}
+import { type Task, type TinyRun, trainTiny } from "./tiny_run.ts";
 
 /** What came of it. */
 export interface Outcome {
@@ -32,9 +26,9 @@ globalThis.Worker = class extends globalThis.Worker {
 console.warn = (...texts) => warnings.push(texts.join(" "));
 
 /** Does the run. */
-export async function runTask({ device, ...options }: Task): Promise<Outcome> {
+export async function runTask(task: Task): Promise<Outcome> {
   try {
-    return { run: await trainTiny(device, options), workers, warnings };
+    return { run: await trainTiny(task), workers, warnings };
   } catch (error) {
     return { error: String((error as Error).stack ?? error), workers, warnings };
   }

@@ -143,8 +143,7 @@ function runnable(
     if (place) return place;
     throw new JitError(`a program with ${list.length} ${what}s has none with number ${index}`);
   };
-  const readOutput = (index: number) =>
-    cellsOf(program, find(outputs, index, "result")).slice();
+  const readOutput = (index: number) => cellsOf(program, find(outputs, index, "result")).slice();
   return {
     threads: program.threads,
     statistics: program.statistics,

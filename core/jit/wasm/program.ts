@@ -5,7 +5,7 @@
 import { JitError } from "../errors.ts";
 import { ModuleBuilder } from "./assembler.ts";
 import { arrange, controlBlock, emitDriver, failures, type Step } from "./driver.ts";
-import { mayWait, patience, type ThreadPool, threadPool, usableThreads } from "./thread_pool.ts";
+import { mayWait, type ThreadPool, threadPool, usableThreads } from "./thread_pool.ts";
 import { provokeCollection } from "./worker.ts";
 
 /** What a program is made of. */
@@ -18,7 +18,7 @@ export interface ProgramSource {
   readonly threads: number;
   /** A phase with less work than this is done by one thread; default 20 000. */
   readonly sharing?: number;
-  /** Seconds to wait for another thread's sign of life; default 10. */
+  /** Seconds to wait for another thread's sign of life; default 30. */
   readonly patience?: number;
 }
 
@@ -46,6 +46,9 @@ export interface WasmProgram {
 }
 
 const pageBytes = 65536;
+
+/** Longer than any range of units should take, in seconds. */
+const patience = 30;
 
 /** Compiles a program and loads it into threads. */
 export async function loadProgram(source: ProgramSource): Promise<WasmProgram> {

@@ -31,8 +31,8 @@ export interface ThreadPool {
   destroy(): void;
 }
 
-/** Seconds without a sign of life after which a thread is taken for dead. */
-export const patience = 10;
+/** Seconds without an answer after which an idle worker is taken for dead. */
+const patience = 10;
 
 /** Whether memory can be shared between threads here. */
 export function canShareMemory(): boolean {

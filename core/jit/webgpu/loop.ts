@@ -1,9 +1,9 @@
 /**
- * @file Loops over affine views in WGSL. Without reductions a thread does a point. With them a
- * workgroup does some rows of the result, several threads a row: each adds up the
- * point, then they combine in workgroup memory as a tree; where there are few rows, several
- * workgroups share them and a second dispatch combines their partial results. The order of every
- * sum is fixed by the shape, so that results repeat bit for bit.
+ * @file Loops over affine views in WGSL. Without reductions a thread does one point. With them a
+ * workgroup does some rows of the result, several threads a row: each adds up every n-th point, then
+ * they combine in workgroup memory as a tree; where rows are few, several workgroups share them and a
+ * second dispatch combines their partial results. The order of every sum follows from the shape, so
+ * that results repeat bit for bit.
  */
 import type { DataType } from "../elementwise.ts";
 import type { Instruction, Loop, Operand, Write } from "../kernels.ts";
@@ -280,7 +280,7 @@ function identity(shader: Shader, reduce: NonNullable<Write["reduce"]>, type: Da
   return shader.literal(type === "float32" ? sign * Infinity : bound, type);
 }
 
-/** One thread's part of a row: every so-manieth point. Reads that no step changes come first. */
+/** One thread's part of a row: every `step`-th point. Reads that no step changes come first. */
 function accumulation(
   shader: Shader,
   loop: PlacedLoop,

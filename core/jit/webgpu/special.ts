@@ -3,7 +3,7 @@
  */
 import type { Kernel } from "../kernels.ts";
 import { loopDispatches, type PlacedLoop } from "./loop.ts";
-import { type Addresses, cellAt, type Dispatch, placeOf, Shader } from "./shader.ts";
+import { type Addresses, cellAt, type Dispatch, type Place, placeOf, Shader } from "./shader.ts";
 
 const WORKGROUP = 256;
 
@@ -55,8 +55,6 @@ export function padDispatches(
   ];
   return [shader.finish(text.join("\n"), Math.ceil(size / WORKGROUP), label)];
 }
-
-type Place = PlacedLoop["reads"][number];
 
 /** The same in two loops, for views of any kind. */
 function fillAndCopy(

@@ -10,7 +10,7 @@ for (const program of corpus) {
   });
 }
 
-for (const program of corpus) {
+for (const program of corpus.filter((program) => !program.eagerIsWrongOnWebGpu)) {
   webgpuTest(`compiled to WebGPU: ${program.name}`, async () => {
     await openDevice("webgpu");
     await compareWithEager(program, 1e-4);

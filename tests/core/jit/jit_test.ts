@@ -246,3 +246,11 @@ webgpuTest("state stays on a WebGPU device, and random integers are the same", a
   assertEquals(onGpu, await run());
   assertEquals([onGpu.step, onGpu.x], [[3], 1]);
 });
+
+webgpuTest("any and all are right where eager TensorFlow.js is not", async () => {
+  const f = jit((x: Tensor) => ({ any: tf.any(tf.greater(x, 2)), all: tf.all(tf.less(x, 4), 1) }));
+  const { any, all } = await f(tf.tensor2d([[1, 3], [5, 0]]));
+  assertEquals([...await any.data()], [1]);
+  assertEquals([...await all.data()], [1, 0]);
+  f.dispose();
+});

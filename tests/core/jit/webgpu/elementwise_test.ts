@@ -222,6 +222,26 @@ webgpuTest("casts to int32 go towards zero and saturate", async () => {
   assertEquals(await apply("toInt", [values]), expected);
 });
 
+webgpuTest("zero times NaN is NaN, also where the zero is a constant", async () => {
+  const zero = { kind: "number", value: 0, type: "float32" } as const;
+  const x = { kind: "read", index: 0 } as const;
+  const names = ["multiply", "divide"] as const;
+  const schedule = scheduleOf(
+    { inputs: [4], outputs: [4, 4] },
+    ...names.map((name, i) =>
+      loopKernel({
+        extents: [4],
+        reads: [view(0, [1])],
+        body: [{ name, type: "float32", operands: [zero, x] }],
+        writes: [{ view: view(i + 1, [1]), value: { kind: "value", index: 0 } }],
+      })
+    ),
+  );
+  const results = await runOnce(planOf(schedule), [Float32Array.of(NaN, Infinity, 0, 2)]);
+  assertEquals([...results[0]], [NaN, NaN, 0, 0]);
+  assertEquals([...results[1]], [NaN, 0, NaN, 0]);
+});
+
 webgpuTest("constants may be infinite, NaN, negative zero and the least integer", async () => {
   const numbers = [Infinity, -Infinity, NaN, -0, 1e-40, -1.5, 3e38, -2147483648];
   const types = numbers.map((n): DataType => n === -2147483648 ? "int32" : "float32");
