@@ -4,6 +4,7 @@
  * the output channel, with their data-dependent initialisation.
  */
 import {
+  bounded,
   fork,
   type RandomKey,
   randomNormal,
@@ -39,7 +40,10 @@ export interface Layers {
  * ```
  */
 export function gelu(x: Tensor): Tensor {
-  return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
+  // Beyond ±6 the error function is ±1 to the last bit of float32. Its derivatives end there too:
+  // their tails, exp(−z²), would be subnormal numbers, which processors compute with at a crawl.
+  const z = bounded(tf.mul(x, Math.SQRT1_2), 6);
+  return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(z), 1));
 }
 
 /** v/|v|, the norm over all axes but the last. */

@@ -393,15 +393,17 @@ export class FunctionBuilder {
     return [parameters, 0x10, ...unsigned(this.index)];
   }
 
-  /** The function as the code section holds it. */
-  encode(): number[] {
+  /** The function as the code section holds it, but for its length. */
+  encode(scratch: Bytes): Uint8Array {
     if (!this.#body) throw new Error(`function ${this.name} has no body`);
-    const out: number[] = [];
-    out.push(...unsigned(this.#locals.length));
-    for (const kind of this.#locals) out.push(1, valueKinds[kind]);
-    flatten(this.#body, out);
-    out.push(0x0b);
-    return out;
+    scratch.length = 0;
+    scratch.append([
+      unsigned(this.#locals.length),
+      this.#locals.map((kind) => [1, valueKinds[kind]]),
+      this.#body,
+      0x0b,
+    ]);
+    return scratch.take();
   }
 }
 
@@ -415,10 +417,41 @@ function makeLocal(kind: ValueKind, index: number): Local {
   };
 }
 
-function flatten(code: Code, out: number[]): void {
-  for (const part of code) {
-    if (typeof part === "number") out.push(part);
-    else flatten(part, out);
+/** Bytes in the making. */
+class Bytes {
+  #cells = new Uint8Array(1 << 16);
+  length = 0;
+
+  /** Appends nested code. */
+  append(code: Code): void {
+    for (const part of code) {
+      if (typeof part !== "number") {
+        this.append(part);
+      } else {
+        if (this.length === this.#cells.length) this.#grow(this.length + 1);
+        this.#cells[this.length++] = part;
+      }
+    }
+  }
+
+  /** Appends as many bytes as there are, after their number. */
+  appendCounted(bytes: Uint8Array): void {
+    this.append(unsigned(bytes.length));
+    this.#grow(this.length + bytes.length);
+    this.#cells.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  /** A copy of the bytes so far. */
+  take(): Uint8Array<ArrayBuffer> {
+    return this.#cells.slice(0, this.length);
+  }
+
+  #grow(size: number): void {
+    if (size <= this.#cells.length) return;
+    const grown = new Uint8Array(Math.max(size, 2 * this.#cells.length));
+    grown.set(this.#cells);
+    this.#cells = grown;
   }
 }
 
@@ -476,25 +509,27 @@ export class ModuleBuilder {
     };
     const functionTypes = this.#functions.map((f) => unsigned(typeOf(f)));
     const limits = shared ? [3, ...unsigned(pages), ...unsigned(pages)] : [0, ...unsigned(pages)];
-    const bodies = this.#functions.map((f) => {
-      const bytes = f.encode();
-      return [...unsigned(bytes.length), bytes] as Code;
-    });
     const sections: [number, Code[]][] = [
       [1, [...types.values()].map(({ bytes }) => bytes)],
       [2, [[...text("env"), ...text("memory"), 0x02, ...limits]]],
       [3, functionTypes],
       [7, this.#exports.map(([name, f]) => [...text(name), 0x00, ...unsigned(f.index)])],
-      [10, bodies],
     ];
-    const out: number[] = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
+    const out = new Bytes(), content = new Bytes(), scratch = new Bytes();
+    const section = (id: number) => {
+      out.append([id]);
+      out.appendCounted(content.take());
+      content.length = 0;
+    };
+    out.append([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
     for (const [id, items] of sections) {
-      const content: number[] = [];
-      flatten([unsigned(items.length), items], content);
-      out.push(id, ...unsigned(content.length));
-      for (const byte of content) out.push(byte);
+      content.append([unsigned(items.length), items]);
+      section(id);
     }
-    return Uint8Array.from(out);
+    content.append(unsigned(this.#functions.length));
+    for (const f of this.#functions) content.appendCounted(f.encode(scratch));
+    section(10);
+    return out.take();
   }
 }
 

@@ -9,8 +9,8 @@ import type { Program } from "./corpus.ts";
 
 /**
  * Compares every result: integers and logic exactly, floats relative to the largest finite value of
- * their tensor (scalars: of the scalars beside them, for a loss is a sum of parts that cancel); NaN
- * and infinities must be where they are eagerly.
+ * their tensor (scalars: of the program's scalars, for a loss is a sum of parts that cancel); NaN and
+ * infinities must be where they are eagerly.
  */
 export async function compareWithEager(
   { name, f, args }: Program,
@@ -43,9 +43,9 @@ export async function compareWithEager(
   }
 }
 
-/** Scalars that hang side by side are one group; any other tensor is one by itself. */
-function groupOf(path: string, { size }: Tensor): string {
-  return size === 1 ? `scalars of ${path.split("/").slice(0, -1).join("/")}` : path;
+/** Scalars are one group; any other tensor is one by itself. */
+function groupOf(path: string, { rank }: Tensor): string {
+  return rank === 0 ? "scalars" : path;
 }
 
 /** The largest finite absolute value. */

@@ -54,7 +54,7 @@ function program<A extends TensorTree[]>(
   f: (...args: A) => TensorTree,
   notes: Pick<Program, "eagerIsWrongOnWebGpu"> = {},
 ): void {
-  programs.push({ name, args, f: f as Program["f"], ...notes });
+  programs.push({ name, args, f: f as unknown as Program["f"], ...notes });
 }
 
 let draws = 0;
@@ -345,7 +345,7 @@ for (const [name, { potential, n }] of Object.entries(nets)) {
   program(
     `${name}: Hutchinson's Laplacian`,
     args,
-    (parameters, x) => hutchinsonLaplacian(potential, parameters, randomKey(3))(0.4, x),
+    (parameters, x, _u) => hutchinsonLaplacian(potential, parameters, randomKey(3))(0.4, x),
   );
   for (const estimator of ["stein", "covariance"] as const) {
     program(`${name}: ${estimator} loss and its gradients`, args, (parameters, x, u) => {

@@ -216,9 +216,9 @@ webgpuTest("uniforms are the host's bits and normals the host's to float32 round
   assertEquals(uniform, await randomUniform(randomKey(19, 2), shape).data());
   assertEquals(indices, await randomIndices(randomKey(19, 2), shape, 60_000).data());
   const expected = await randomNormal(randomKey(19, 2), shape).data<"float32">();
-  // WGSL promises cos and sin to 2⁻¹¹ only; what is here is far better.
+  // The built-in functions of some adapters would be off by 2⁻¹¹.
   const error = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - normal[i])), 0);
-  assert(error < 1e-3, `${error}`);
+  assert(error < 2e-6, `${error}`);
 });
 
 webgpuTest("draws beyond 65,535 workgroups reach the last value", async () => {
