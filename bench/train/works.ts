@@ -5,9 +5,17 @@
 import { overlayConfig, type RunConfig } from "../../core/train/config.ts";
 import { presetConfig } from "../../core/train/presets.ts";
 
+/** What is aimed at on a machine with two cores. */
+export type Target =
+  /** So many times PyTorch's time at the most; eager TensorFlow.js takes so many times ours. */
+  | { readonly kind: "time"; readonly ofPyTorch: number; readonly eager?: number }
+  /** So many GFLOP/s of the direct algorithm at the least, on two threads. */
+  | { readonly kind: "speed"; readonly gigaflops: number };
+
 /** One training step, or one evaluation of the velocity ∇Φ at u = ½. */
 export interface PotentialWork {
   readonly name: string;
+  readonly target: Target;
   readonly kind: "step" | "velocity";
   /** A whole configuration; the batch size and the data's shape are those below. */
   readonly config: RunConfig;
@@ -23,6 +31,7 @@ export interface PotentialWork {
 /** [m, k] × [k, n]. */
 export interface ProductWork {
   readonly name: string;
+  readonly target: Target;
   readonly kind: "product";
   readonly m: number;
   readonly k: number;
@@ -33,6 +42,7 @@ export interface ProductWork {
 /** A 3×3 convolution with stride 1 that keeps the size, or one of its two derivatives. */
 export interface ConvolutionWork {
   readonly name: string;
+  readonly target: Target;
   readonly kind: "convolution";
   readonly direction: "forward" | "inputGradient" | "filterGradient";
   /** [n, height, width, channels]. */
@@ -50,6 +60,7 @@ interface Net {
   readonly sampleShape: readonly number[];
   readonly batch: number;
   readonly inner: number;
+  readonly step: { readonly ofPyTorch: number; readonly eager?: number };
 }
 
 /** The nets, from the smallest to the one that the paper trains. */
@@ -60,6 +71,7 @@ const nets: readonly Net[] = [
     sampleShape: [2],
     batch: 512,
     inner: 5,
+    step: { ofPyTorch: 0.6, eager: 30 },
   },
   {
     title: "WRN 24 (1,2,2), 16×16×1, batch 64",
@@ -67,6 +79,7 @@ const nets: readonly Net[] = [
     sampleShape: [16, 16, 1],
     batch: 64,
     inner: 1,
+    step: { ofPyTorch: 1 },
   },
   {
     title: "WRN 32 (1,2,2,2), 32×32×1, batch 64",
@@ -74,6 +87,7 @@ const nets: readonly Net[] = [
     sampleShape: [32, 32, 1],
     batch: 64,
     inner: 1,
+    step: { ofPyTorch: 1 },
   },
   {
     title: "WRN 128 (1,2,2,2), 8 blocks a level, 32×32×3, batch 2",
@@ -83,12 +97,14 @@ const nets: readonly Net[] = [
     sampleShape: [32, 32, 3],
     batch: 2,
     inner: 1,
+    step: { ofPyTorch: 1.2 },
   },
 ];
 
 function potentialWorks(kind: "step" | "velocity"): PotentialWork[] {
-  return nets.map(({ title, config, ...rest }): PotentialWork => ({
+  return nets.map(({ title, config, step, ...rest }): PotentialWork => ({
     name: `${kind}: ${title}`,
+    target: { kind: "time", ...(kind === "step" ? step : { ofPyTorch: 1 }) },
     kind,
     config: overlayConfig(config, { training: { batchSize: rest.batch } }, "the batch size"),
     residentImages: 10_000,
@@ -102,9 +118,18 @@ const directions = ["forward", "inputGradient", "filterGradient"] as const;
 export const works: readonly Work[] = [
   ...potentialWorks("step"),
   ...potentialWorks("velocity"),
-  { name: "product 1024³", kind: "product", m: 1024, k: 1024, n: 1024, inner: 1 },
+  {
+    name: "product 1024³",
+    target: { kind: "speed", gigaflops: 60 },
+    kind: "product",
+    m: 1024,
+    k: 1024,
+    n: 1024,
+    inner: 1,
+  },
   ...directions.map((direction): ConvolutionWork => ({
     name: `convolution 3×3, 128→128, 32×32, batch 8: ${direction}`,
+    target: { kind: "speed", gigaflops: 70 },
     kind: "convolution",
     direction,
     inputShape: [8, 32, 32, 128],

@@ -160,14 +160,6 @@ const places: (Place & { name: string; workers: number; warning?: string })[] = 
     workers: 1,
     warning: "worker-src blob:",
   },
-  {
-    name: "a page that may not start workers",
-    where: "page",
-    isolated: true,
-    strict: true,
-    workers: 1,
-    warning: "worker-src blob:",
-  },
 ];
 
 const required = Deno.env.get("VAPO_REQUIRE_ALL") === "1";
