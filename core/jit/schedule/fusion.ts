@@ -32,11 +32,16 @@ export interface Unit {
   readonly reduction?: string;
 }
 
+/** What is read, and how: keys, and the values that they name. */
+type Inputs = ReadonlyMap<string, number>;
+
 /** A unit that still grows. */
 interface GrowingUnit extends Unit {
   items: Item[];
   cuts: readonly number[];
   reduction?: string;
+  /** What its items read of other units. */
+  inputs: Inputs;
 }
 
 /** The units of a program, and how they read each other's values. */
@@ -56,6 +61,12 @@ const MOST_STREAMS = 40, MOST_STREAMS_OF_TINY = 160;
 const TINY_LOOP = 4096;
 /** How many earlier units are tried as neighbours. */
 const NEIGHBOURS = 16;
+/**
+ * No unit has more items, nor reads more. Every view is an argument of a WebAssembly function, of
+ * which engines allow 1000; recomputing may make three reads of one. And code is made from bodies by
+ * recursion along their longest chain.
+ */
+const MOST_ITEMS = 500, MOST_INPUTS = 160;
 
 /**
  * Divides the work of a program into kernels; `replacements` gives the value that each argument has
@@ -123,7 +134,8 @@ class Fusion {
     const reads = this.#readsBefore(item);
     if (!isLoopItem(item)) {
       const cuts = item.kind === "product" ? [columnsOf(item)] : [];
-      this.#addUnit({ head: item, items: [], points: item.points, cuts }, item, reads);
+      const { points } = item;
+      this.#addUnit({ head: item, items: [], points, cuts, inputs: new Map() }, item, reads);
       return;
     }
     const candidates = this.#candidates(item, reads);
@@ -131,7 +143,8 @@ class Fusion {
     if (!target) {
       const reduction = item.kind === "reduce" ? accessKey(item.write) : undefined;
       const cuts = refine(item.points, ...cutLists(item, reads))!;
-      this.#addUnit({ items: [item], points: item.points, cuts, reduction }, item, reads);
+      const { points } = item, inputs = inputsOf(reads);
+      this.#addUnit({ items: [item], points, cuts, reduction, inputs }, item, reads);
       return;
     }
     this.#join(item, reads, target);
@@ -194,11 +207,13 @@ class Fusion {
       producer.kind !== "reduce";
   }
 
-  #mayJoin(item: Item, reads: readonly Source[], unit: Unit): boolean {
+  #mayJoin(item: Item, reads: readonly Source[], unit: GrowingUnit): boolean {
     if (unit.points !== item.points) return false;
     const reduction = item.kind === "reduce" ? accessKey(item.write) : undefined;
     if (!compatibleReductions(unit, { reduction })) return false;
     if (!refineFor(unit, ...cutLists(item, reads))) return false;
+    if (unit.items.length === MOST_ITEMS) return false;
+    if (this.#inputsTogether([unit], inputsOf(reads)).size > MOST_INPUTS) return false;
     return reads.every((read) =>
       this.#writersOf(read.value).every((from) =>
         from === unit.id
@@ -211,9 +226,20 @@ class Fusion {
   #join(item: Item, reads: readonly Source[], unit: GrowingUnit): void {
     if (item.kind === "reduce") unit.reduction = accessKey(item.write);
     unit.cuts = refineFor(unit, ...cutLists(item, reads))!;
+    unit.inputs = this.#inputsTogether([unit], inputsOf(reads));
     unit.items.push(item);
     this.#unitOf[item.order] = unit.id;
     this.#connect(unit.id, reads);
+  }
+
+  /** What units, and something with these inputs, read together of others. */
+  #inputsTogether(units: readonly GrowingUnit[], inputs: Inputs = new Map()): Inputs {
+    const together = new Map([...units.map((unit) => unit.inputs), inputs].flatMap((i) => [...i]));
+    for (const [key, value] of together) {
+      const writers = this.#writersOf(value);
+      if (units.some(({ id }) => writers.includes(id))) together.delete(key);
+    }
+    return together;
   }
 
   /** Merges two units, if that is possible, into the first or, if that one is none, the product. */
@@ -223,11 +249,14 @@ class Fusion {
     if (!compatibleReductions(a, b)) return false;
     const cuts = refineFor(a, b.cuts);
     if (!cuts || !this.#readPointwise(a, b) || !this.#readPointwise(b, a)) return false;
+    const inputs = this.#inputsTogether([a, b]);
+    if (a.items.length + b.items.length > MOST_ITEMS || inputs.size > MOST_INPUTS) return false;
     if (this.#hasUnitBetween(a, b) || this.#hasUnitBetween(b, a)) return false;
     for (const { order } of b.items) this.#unitOf[order] = a.id;
     this.#reach.merge(a.id, b.id);
     a.items = [...a.items, ...b.items].sort((x, y) => x.order - y.order);
     a.cuts = cuts;
+    a.inputs = inputs;
     a.reduction ??= b.reduction;
     this.#units[b.id] = undefined;
     return true;
@@ -415,6 +444,10 @@ class Fusion {
 /** The length of the last axis of a product's result. */
 export function columnsOf({ shape }: Item): number {
   return shape.at(-1) ?? 1;
+}
+
+function inputsOf(reads: readonly Source[]): Inputs {
+  return new Map(reads.map(({ value, access }) => [`${value} ${accessKey(access)}`, value]));
 }
 
 function cutLists(item: Item, reads: readonly Source[]): number[][] {
