@@ -267,8 +267,12 @@ const rootPower: Rule = (node, rewriter) => {
   return rewriter.elementwise(name, rewriter.broadcast(node.inputs[0], node.shape));
 };
 
-/** Whether a value is +0, positive or NaN whatever the arguments, as far as a short look can tell. */
-function isPositive({ operation, inputs }: Node, rewriter: Rewriter, depth = 4): boolean {
+/**
+ * Whether a value is +0, positive or NaN whatever the arguments, as far as a short look can tell.
+ * Sums and products of positive integers may overflow.
+ */
+function isPositive({ operation, inputs, type }: Node, rewriter: Rewriter, depth = 4): boolean {
+  if (type !== "float32") return false;
   const arePositive = () =>
     depth > 0 && inputs.every((input) => isPositive(rewriter.at(input), rewriter, depth - 1));
   if (operation.kind === "constant") {

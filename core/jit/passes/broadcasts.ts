@@ -90,7 +90,7 @@ const transposeOfBroadcast: Rule = ({ operation, inputs, shape }, rewriter) => {
 /** A reshape that only puts in or takes out axes of extent 1 is as well done before a broadcast. */
 const reshapeOfBroadcast: Rule = ({ inputs, shape }, rewriter) => {
   const inner = rewriter.at(inputs[0]);
-  if (inner.operation.kind !== "broadcast") return;
+  if (inner.operation.kind !== "broadcast" || sizeOf(shape) === 0) return;
   const full = padRank(rewriter.at(inner.inputs[0]).shape, inner.shape.length);
   const before = Array<number>(shape.length).fill(1);
   for (const { from, to } of alignAxes(inner.shape, shape)) {

@@ -69,6 +69,7 @@ const reduceTranspose = reductionOf("transpose", ({ name, axes }, inner, _, rewr
 /** A reshape that splits or merges axes which are all reduced, or all kept, is done after. */
 const reduceReshape = reductionOf("reshape", ({ name, axes }, inner, { shape }, rewriter) => {
   const from = rewriter.at(inner.inputs[0]).shape;
+  if (sizeOf(from) === 0) return; // of no cells at all, axes do not correspond
   const reduced: number[] = [];
   for (const block of alignAxes(from, inner.shape)) {
     const count = block.to.filter((axis) => axes.includes(axis)).length;

@@ -72,7 +72,9 @@ const pad: Lowering = (graph, { x }, { paddings, constantValue }) => {
 
 function concat(graph: Recorder, parts: readonly number[], axis: number): number {
   const filled = parts.filter((part) => graph.size(part) > 0);
-  return filled.length === 0 ? parts[0] : graph.concat(filled, axis);
+  if (filled.length > 0) return graph.concat(filled, axis);
+  const extent = parts.reduce((sum, part) => sum + graph.shape(part)[axis], 0);
+  return graph.splat(0, [...graph.shape(parts[0])].with(axis, extent), graph.type(parts[0]));
 }
 
 const concatenation: Lowering = (graph, inputs, { axis }) => {

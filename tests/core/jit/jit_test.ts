@@ -156,6 +156,19 @@ Deno.test("several results, shared and passed through, and constants", async () 
   f.dispose();
 });
 
+Deno.test("a thousand arguments and results", async () => {
+  await openDevice("wasm");
+  const f = jit((terms: Tensor[]) => ({
+    sum: terms.reduce((sum, term) => tf.add(tf.mul(sum, 0.5), term)),
+    squares: terms.map((term) => tf.square(term)),
+  }));
+  const terms = Array.from({ length: 1100 }, (_, i) => tf.scalar(i));
+  const { sum, squares } = await f(terms);
+  assertAlmostEquals(sum.dataSync()[0], 2 * 1099 - 2, 1e-3);
+  assertEquals(squares.map((square) => square.dataSync()[0]), terms.map((_, i) => i * i));
+  f.dispose();
+});
+
 Deno.test("static arguments change nothing but what is done when", async () => {
   await openDevice("wasm");
   const f = (x: Tensor, w: Tensor) => tf.matMul(x as never, tf.softmax(tf.square(w) as never));

@@ -180,6 +180,13 @@ Deno.test("powers", () => {
   rule((b, x) => b.elementwise("absolute", square(b, x)), "square(x)");
 });
 
+Deno.test("integers that add up beyond their range are not positive", () => {
+  check(simplifyAlgebra, (b) => {
+    const size = b.elementwise("absolute", b.input("n", { shape: [3], type: "int32" }));
+    return b.elementwise("absolute", b.elementwise("add", size, size));
+  }, null);
+});
+
 Deno.test("logic", () => {
   const logic = (expression: Expression, expected: string | null) =>
     check(simplifyAlgebra, (b) => {

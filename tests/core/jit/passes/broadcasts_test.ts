@@ -76,6 +76,7 @@ Deno.test("moves of broadcasts move what is broadcast", () => {
     "broadcast[2,1,3](x)",
   );
   check(moveBroadcasts, (b) => b.reshape(broadcast(b, float(b, "x", 3), 2, 3), [6]), null);
+  check(moveBroadcasts, (b) => b.reshape(broadcast(b, float(b, "x", 3), 0, 3), [0, 5]), null);
   check(moveBroadcasts, (b) => {
     const x = broadcast(b, float(b, "x", 3), 4, 3);
     return b.add({ kind: "slice", begin: [1, 1], size: [2, 2], strides: [2, 1] }, [x]);

@@ -51,6 +51,11 @@ Deno.test("of reshapes whose axes align", () => {
   rule((b) => reduce(b, b.reshape(float(b, "x", 4, 6), [6, 4]), [0]), null);
 });
 
+Deno.test("of reshapes of nothing", () => {
+  rule((b) => reduce(b, b.reshape(float(b, "x", 0), [0, 5]), [0]), null);
+  rule((b) => reduce(b, b.reshape(float(b, "x", 0, 3), [5, 0]), [1]), null);
+});
+
 Deno.test("of reversals and of reductions", () => {
   const reverse: Operation = { kind: "reverse", axes: [0] };
   rule((b) => reduce(b, b.add(reverse, [float(b, "x", 2, 3)]), [0]), "sum[0](x)");

@@ -75,6 +75,21 @@ Deno.test("Adam's update of a parameter, its moments and its average are one loo
   assertEquals(scheduled.outputs.slice(0, 3), [0, 2, 3]);
 });
 
+Deno.test("no kernel has more views than a function has parameters, nor an endless body", () => {
+  const b = new GraphBuilder();
+  const terms = Array.from({ length: 1100 }, (_, i) => b.input(`x${i}`, float(6)));
+  const sum = terms.reduce((sum, x) => b.elementwise("add", sum, x));
+  const one = b.input("one", float());
+  const scalars = Array.from({ length: 1100 }, (_, i) => b.elementwise("add", one, b.splat(i)));
+  let chain = sum;
+  for (let i = 0; i < 2000; i++) chain = b.elementwise(i % 2 ? "sine" : "exponential", chain);
+  for (const kernel of scheduleOf(b, [chain, ...scalars]).kernels) {
+    const { reads, body, writes } = loopOf(kernel)!;
+    assert(reads.length + writes.length < 990, `${reads.length} and ${writes.length} views`);
+    assert(body.length <= 500, `${body.length} instructions`);
+  }
+});
+
 Deno.test("views are free in a loop, through reshapes too", () => {
   const b = new GraphBuilder();
   const x = b.input("x", float(4, 6)), y = b.input("y", float(6, 8)), row = b.input("r", float(6));

@@ -24,6 +24,10 @@ const moves: Record<string, [number[], Move]> = {
   "pad": [[3, 4], (x) => tf.pad(x, [[1, 2], [0, 3]], 1.5)],
   "concat": [[3, 4], (x) => [tf.concat([x, x, x], 0), tf.concat([x, tf.neg(x)], -1)]],
   "concat of one": [[3, 4], (x) => tf.concat([x], 0)],
+  "concat of nothing": [
+    [0, 3],
+    (x) => [tf.concat([x, x], 1), tf.concat([x, x], 0), tf.stack([x, x])],
+  ],
   "split": [[6, 4], (x) => [...tf.split(x, 3, 0), ...tf.split(x, [1, 3], 1)]],
   "stack": [[3, 4], (x) => [tf.stack([x, x], 0), tf.stack([x, x, x], -1)]],
   "unstack": [[3, 4], (x) => [...tf.unstack(x), ...tf.unstack(x, 1)]],
