@@ -8,7 +8,7 @@
  */
 import { fillPhilox } from "../tensor/philox.ts";
 import { elementwise, type ElementwiseName } from "./elementwise.ts";
-import { type Graph, type Operation, sizeOf, type ValueType } from "./graph.ts";
+import { type Graph, type Operation, rowMajorStrides, sizeOf, type ValueType } from "./graph.ts";
 
 /** The cells of a value, row-major; bools as the int32 0 and 1. */
 export type Values = Float32Array | Int32Array;
@@ -74,29 +74,29 @@ export function evaluateOperation(
     case "broadcast":
       return read(a, out, cellsOf(result.shape, broadcastStrides(a.shape, result.shape)));
     case "transpose": {
-      const strides = stridesOf(a.shape);
+      const strides = rowMajorStrides(a.shape);
       return read(a, out, cellsOf(result.shape, operation.permutation.map((i) => strides[i])));
     }
     case "slice": {
-      const strides = stridesOf(a.shape);
+      const strides = rowMajorStrides(a.shape);
       const offset = dot(operation.begin, strides);
       const steps = strides.map((s, i) => s * operation.strides[i]);
       return read(a, out, cellsOf(result.shape, steps, offset));
     }
     case "reverse": {
-      const strides = stridesOf(a.shape);
+      const strides = rowMajorStrides(a.shape);
       const turned = strides.map((s, i) => operation.axes.includes(i) ? -s : s);
       const last = a.shape.map((extent, i) => operation.axes.includes(i) ? extent - 1 : 0);
       return read(a, out, cellsOf(a.shape, turned, dot(last, strides)));
     }
     case "pad": {
-      const strides = stridesOf(result.shape);
+      const strides = rowMajorStrides(result.shape);
       const spread = strides.map((s, i) => s * (operation.interior[i] + 1));
       out.fill(operation.value);
       return write(a, out, cellsOf(a.shape, spread, dot(operation.before, strides)));
     }
     case "concat": {
-      const strides = stridesOf(result.shape);
+      const strides = rowMajorStrides(result.shape);
       let offset = 0;
       for (const operand of operands) {
         write(operand, out, cellsOf(operand.shape, strides, offset));
@@ -128,20 +128,9 @@ function emptyValues({ shape, type }: ValueType): Values {
   return type === "float32" ? new Float32Array(sizeOf(shape)) : new Int32Array(sizeOf(shape));
 }
 
-/** Row-major strides, in cells. */
-export function stridesOf(shape: readonly number[]): number[] {
-  const strides = new Array<number>(shape.length);
-  let stride = 1;
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    strides[axis] = stride;
-    stride *= shape[axis];
-  }
-  return strides;
-}
-
 /** Strides of an operand of shape `from`, walked as if it had the shape `to`. */
 function broadcastStrides(from: readonly number[], to: readonly number[]): number[] {
-  const strides = stridesOf(from), missing = to.length - from.length;
+  const strides = rowMajorStrides(from), missing = to.length - from.length;
   return to.map((_, axis) =>
     axis < missing || from[axis - missing] === 1 ? 0 : strides[axis - missing]
   );

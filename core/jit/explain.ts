@@ -91,7 +91,7 @@ function table(
 }
 
 /** A kernel in a few words. */
-export function describeKernel(kernel: Kernel): string {
+function describeKernel(kernel: Kernel): string {
   const loop = loopOf(kernel);
   const epilogue = loop && kernel.kind !== "loop" ? `, then ${describeLoop(loop)}` : "";
   switch (kernel.kind) {

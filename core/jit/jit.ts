@@ -4,7 +4,7 @@
  * arena, and run on threads of SIMD WebAssembly or as one WebGPU command buffer.
  */
 import { type Tensor, tf } from "../tensor/mod.ts";
-import { deviceThreads } from "../tensor/device.ts";
+import { deviceThreads, requireThreads } from "../tensor/device.ts";
 import { JitError } from "./errors.ts";
 import { explain, type ExplainOptions } from "./explain.ts";
 import type { Graph } from "./graph.ts";
@@ -20,6 +20,7 @@ import {
   flattenTree,
   type PathLeaf,
   type TensorTree,
+  type Tree,
   type TreeStructure,
   unflattenTree,
 } from "./trace/tree.ts";
@@ -34,15 +35,15 @@ export interface JitOptions {
   readonly donate?: boolean;
   /**
    * Arguments, by their index, that stay as they are when loaded: what follows from them alone is
-   * computed once, in loading. Default none.
+   * computed once, in loading. Calls, which load nothing, take no notice of it. Default none.
    */
   readonly static?: readonly number[];
   /** Threads of the WebAssembly target; default those that the device was opened with. */
   readonly threads?: number;
 }
 
-/** A tree of the same names with the values themselves. */
-export type HostTree = Float32Array | Int32Array | { readonly [name: string]: HostTree };
+/** A tree of the same names with the values themselves; bools are the int32 0 and 1. */
+export type HostTree = Tree<Float32Array | Int32Array>;
 
 /** What a compiled program is like. */
 export interface ProgramStatistics {
@@ -66,25 +67,40 @@ export interface ProgramStatistics {
 export interface Session<R extends TensorTree, S extends TensorTree = TensorTree> {
   /** What the program is like. */
   readonly statistics: ProgramStatistics;
-  /** Replaces an argument's values; names, shapes and types stay. */
+  /**
+   * Replaces an argument's values; names, shapes and types stay.
+   *
+   * @throws {JitError} for others, and for an argument that was declared static
+   */
   write(argument: number, values: TensorTree): void;
-  /** Runs the program so many times in a row; state carries over from each to the next. */
+  /**
+   * Runs the program so many times in a row; state carries over from each to the next.
+   *
+   * @throws {JitError} where a thread dies: the program and its state are lost then
+   */
   run(repeat?: number): void;
   /** The results of the last run as tensors of the open device, which belong to the caller. */
   results(): R;
-  /** The values of the last run's results (but for `state`), read in one go. */
+  /** The values of the last run's results (of a program with state, but for that), read in one go. */
   read(): Promise<HostTree>;
-  /** The present state, of a program that has one, as tensors, which belong to the caller. */
+  /**
+   * The present state as tensors, which belong to the caller.
+   *
+   * @throws {JitError} of a program without state
+   */
   state(): S;
   /** The program in words: graph, passes, kernels with their cost, memory plan. */
   explain(options?: ExplainOptions): string;
-  /** Frees everything; the session may not be used again. */
+  /** Frees everything; the session may not be used again, and says so by a {@link JitError}. */
   dispose(): void;
 }
 
 /** A function that compiles itself. */
 export interface Jitted<A extends readonly TensorTree[], R extends TensorTree> {
-  /** Runs it on these arguments, compiling it at the first call with their shapes and types. */
+  /**
+   * Runs it on these arguments, compiling it at the first call with their shapes and types. They
+   * stay the caller's, and alive until the promise resolves.
+   */
   (...args: A): Promise<R>;
   /**
    * Compiles it for arguments of these shapes and types and loads them, to be run many times
@@ -136,20 +152,17 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(
   const call = async (...args: A): Promise<R> => {
     const key = signature(args);
     const known = sessions.get(key);
-    if (known) {
-      const session = await known;
-      args.forEach((arg, i) => session.write(i, arg));
-      session.run();
-      return session.results();
-    }
-    const made = load(...args);
-    sessions.set(key, made);
+    const opened = known ?? openSession<A, R>(f, args, { ...options, static: [] });
+    sessions.set(key, opened);
     try {
-      const session = await made;
+      const session = await opened;
+      if (known) args.forEach((arg, i) => session.write(i, arg));
       session.run();
       return session.results();
     } catch (error) {
-      sessions.delete(key);
+      // The program may be lost: the next call makes another.
+      if (sessions.get(key) === opened) sessions.delete(key);
+      opened.then((session) => session.dispose(), () => {});
       throw error;
     }
   };
@@ -182,6 +195,8 @@ async function openSession<A extends readonly TensorTree[], R extends TensorTree
   args: A,
   { donate = false, threads = deviceThreads(), static: fixed = [] }: JitOptions,
 ): Promise<Session<R, A[0]>> {
+  requireThreads(threads);
+  requireStatic(fixed, args.length, donate);
   const target = currentTarget();
   const start = performance.now();
   const traced = trace(f as unknown as (...args: never[]) => TensorTree, args);
@@ -206,7 +221,7 @@ async function openSession<A extends readonly TensorTree[], R extends TensorTree
     if (from.kind === "argument") placed.set(from.index, input);
   });
   const structures = args.map((arg) => flattenTree<Tensor>(arg).structure);
-  const signature: Signature = { traced, fixed: new Set(fixed), placed, structures };
+  const signature: Signature = { traced, donate, fixed: new Set(fixed), placed, structures };
   const session = makeSession<R, A[0]>(target, executable, signature, statistics, { stages, plan });
   try {
     const tensors = flattenTree<Tensor>(args).leaves.map(({ tensor }) => tensor);
@@ -217,6 +232,21 @@ async function openSession<A extends readonly TensorTree[], R extends TensorTree
   } catch (error) {
     session.dispose();
     throw error;
+  }
+}
+
+function requireStatic(fixed: readonly number[], count: number, donate: boolean): void {
+  for (const argument of fixed) {
+    if (donate && argument === 0) {
+      throw new JitError(
+        "argument 0 is both state and static: expected one of them; leave it out of static",
+      );
+    }
+    if (Number.isInteger(argument) && argument >= 0 && argument < count) continue;
+    throw new JitError(
+      `static names argument ${argument}: expected a whole number below ${count}, the number of ` +
+        "arguments; count from 0",
+    );
   }
 }
 
@@ -309,6 +339,8 @@ function findDonations(graph: Graph): Donation[] {
 /** What a session knows of the function's arguments and results. */
 interface Signature {
   readonly traced: Trace;
+  /** Whether argument 0 is state. */
+  readonly donate: boolean;
   /** Arguments that may not be written again. */
   readonly fixed: ReadonlySet<number>;
   /** Where in the program an input of the traced graph is; some are not needed. */
@@ -320,7 +352,7 @@ interface Signature {
 function makeSession<R extends TensorTree, S extends TensorTree>(
   target: Target,
   executable: Executable,
-  { traced, fixed, placed, structures }: Signature,
+  { traced, donate, fixed, placed, structures }: Signature,
   statistics: ProgramStatistics,
   { stages, plan }: { stages: Stages; plan: Plan },
 ): Session<R, S> {
@@ -361,22 +393,20 @@ function makeSession<R extends TensorTree, S extends TensorTree>(
     async read() {
       alive();
       const wanted = graph.outputs.flatMap(({ name }, output) =>
-        isState(name) ? [] : [{ name, output }]
+        donate && isState(name) ? [] : [output]
       );
-      const values = await executable.readOutputs(wanted.map(({ output }) => output));
-      return hostTree(wanted.map(({ name }, i) => [name, values[i]]));
+      const values = await executable.readOutputs(wanted);
+      return unflattenTree(donate ? withoutState(traced.structure) : traced.structure, values);
     },
     state() {
       alive();
+      if (!donate) throw new JitError("the program has no state: expected one made with donate");
       const byName = new Map(graph.outputs.map(({ name }, output) => [name, output]));
-      const tensors = graph.inputs.flatMap(({ name, ...type }, input) => {
-        if (argumentOf(graph, input) !== 0) return [];
-        const output = byName.get(`state${name.slice(1)}`);
-        if (output === undefined) {
-          throw new JitError("the program has no state: expected one made with donate");
-        }
-        return [target.result(executable, output, type)];
-      });
+      const tensors = graph.inputs.flatMap(({ name, ...type }, input) =>
+        argumentOf(graph, input) === 0
+          ? [target.result(executable, byName.get(`state${name.slice(1)}`)!, type)]
+          : []
+      );
       return unflattenTree(structures[0], tensors) as S;
     },
     explain: (options) => explain({ stages, schedule: plan, plan }, options),
@@ -390,6 +420,18 @@ function makeSession<R extends TensorTree, S extends TensorTree>(
 
 function isState(name: string): boolean {
   return name === "state" || name.startsWith("state/");
+}
+
+/** What a function with state returns beside it. */
+function withoutState(structure: TreeStructure): TreeStructure {
+  if (structure.kind !== "record") return structure;
+  const { names, children } = structure;
+  const others = names.flatMap((name, i) => name === "state" ? [] : [i]);
+  return {
+    kind: "record",
+    names: others.map((i) => names[i]),
+    children: others.map((i) => children[i]),
+  };
 }
 
 function requireSameTree(
@@ -415,17 +457,4 @@ function requireSameTree(
       );
     }
   });
-}
-
-/** Nested records from names like "metrics/loss". */
-function hostTree(named: (readonly [string, Float32Array | Int32Array])[]): HostTree {
-  if (named.length === 1 && named[0][0] === "") return named[0][1];
-  const root: Record<string, HostTree> = {};
-  for (const [name, values] of named) {
-    const parts = name.split("/");
-    let at = root;
-    for (const part of parts.slice(0, -1)) at = (at[part] ??= {}) as Record<string, HostTree>;
-    at[parts.at(-1)!] = values;
-  }
-  return root;
 }

@@ -37,7 +37,7 @@ export function hostValues(tensor: Tensor): HostValues {
 }
 
 /** A tensor of a program's values. */
-export function tensorOf(values: HostValues, { shape, type }: ValueType): Tensor {
+function tensorOf(values: HostValues, { shape, type }: ValueType): Tensor {
   const data = type === "bool" ? Uint8Array.from(values) : values;
   return tf.tensor(data, [...shape], type);
 }

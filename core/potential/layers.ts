@@ -4,8 +4,8 @@
  * the output channel, with their data-dependent initialisation.
  */
 import {
-  bounded,
   fork,
+  normalDistribution,
   type RandomKey,
   randomNormal,
   type Tensor,
@@ -24,7 +24,7 @@ export interface Layers {
 }
 
 /**
- * Gaussian error linear unit, exact: x·½(1 + erf(x/√2)).
+ * Gaussian error linear unit, exact: xΦ(x) with the normal distribution function Φ.
  *
  * Source: Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
  *
@@ -40,10 +40,7 @@ export interface Layers {
  * ```
  */
 export function gelu(x: Tensor): Tensor {
-  // Beyond ±6 the error function is ±1 to the last bit of float32. Its derivatives end there too:
-  // their tails, exp(−z²), would be subnormal numbers, which processors compute with at a crawl.
-  const z = bounded(tf.mul(x, Math.SQRT1_2), 6);
-  return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(z), 1));
+  return tf.mul(x, normalDistribution(x));
 }
 
 /** v/|v|, the norm over all axes but the last. */

@@ -146,15 +146,23 @@ export async function openDevice(
 
 let threads: number | undefined;
 
+const MOST_THREADS = 256;
+
 /** How many threads there are to be had: 1 where memory cannot be shared between them. */
 function availableThreads(): number {
   if (typeof SharedArrayBuffer === "undefined") return 1;
-  return Math.max(1, (globalThis.navigator as Navigator | undefined)?.hardwareConcurrency ?? 1);
+  const cores = (globalThis.navigator as Navigator | undefined)?.hardwareConcurrency ?? 1;
+  return Math.min(Math.max(1, cores), MOST_THREADS);
 }
 
-function requireThreads(count: number): number {
-  if (Number.isSafeInteger(count) && count >= 1 && count <= 256) return count;
-  throw new VapoError(`threads is ${count}: expected a whole number from 1 to 256`);
+/**
+ * A number of threads, checked.
+ *
+ * @throws {VapoError} for none, or more than there may be
+ */
+export function requireThreads(count: number): number {
+  if (Number.isSafeInteger(count) && count >= 1 && count <= MOST_THREADS) return count;
+  throw new VapoError(`threads is ${count}: expected a whole number from 1 to ${MOST_THREADS}`);
 }
 
 /** Threads that compiled programs run on: those that the device was opened with. */

@@ -17,8 +17,8 @@ export type {
   TensorLike,
 } from "@tensorflow/tfjs";
 export * from "./average_pool.ts";
-export * from "./bounded.ts";
 export * from "./device.ts";
 export * from "./gradients.ts";
 export * from "./inner_product.ts";
+export * from "./normal_distribution.ts";
 export * from "./random.ts";

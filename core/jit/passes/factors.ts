@@ -30,8 +30,8 @@ function factorsOf(product: Node, { at }: Rewriter): readonly number[] {
   return weight(at(a)) >= weight(at(b)) ? [a, b] : [b, a];
 }
 
-/** (x·s)·t = x·(s·t), for s and t that are small even together. */
-const smallFactorsTogether: Rule = ({ inputs, shape, type }, rewriter) => {
+/** (x·s)·t = x·(s·t), where s·t is smaller than x·s: each time less is left to multiply. */
+const smallFactorsTogether: Rule = ({ inputs, type }, rewriter) => {
   if (type !== "float32") return;
   const { at, elementwise } = rewriter;
   for (const side of [0, 1]) {
@@ -39,7 +39,7 @@ const smallFactorsTogether: Rule = ({ inputs, shape, type }, rewriter) => {
     if (!isElementwise(product, "multiply")) continue;
     const [x, s] = factorsOf(product, rewriter);
     if (splatValue(at(s)) !== undefined && splatValue(at(t)) !== undefined) continue;
-    if (sizeOf(broadcastShape([at(s).shape, at(t).shape])) >= sizeOf(shape)) continue;
+    if (sizeOf(broadcastShape([at(s).shape, at(t).shape])) >= sizeOf(product.shape)) continue;
     return elementwise("multiply", x, elementwise("multiply", s, t));
   }
 };

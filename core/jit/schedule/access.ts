@@ -54,7 +54,7 @@ export function accessKey({ offset, factors }: Access): string {
 }
 
 /** The number of points. */
-export function pointsOf({ factors }: Access): number {
+function pointsOf({ factors }: Access): number {
   return factors.reduce((product, { extent }) => product * extent, 1);
 }
 
@@ -100,7 +100,7 @@ export function stridesAlong({ factors }: Access, extents: readonly number[]): n
 }
 
 /** Digits by axis of a shape; null where an axis begins inside a digit. */
-export function factorsByAxis(access: Access, shape: readonly number[]): Factor[][] | null {
+function factorsByAxis(access: Access, shape: readonly number[]): Factor[][] | null {
   const byAxis: Factor[][] = shape.map(() => []);
   const rest = access.factors.slice();
   for (let axis = shape.length - 1; axis >= 0; axis--) {

@@ -2,7 +2,7 @@
  * @file From units to kernels, with values still in the place of buffers, and with only those values
  * stored that another kernel, or the world outside, reads.
  */
-import { sizeOf } from "../graph.ts";
+import { rowMajorStrides, sizeOf } from "../graph.ts";
 import type { Operation } from "../graph.ts";
 import type { ConvolutionGeometry, Epilogue, Kernel, Loop, MatrixView, View } from "../kernels.ts";
 import { stridesOfAxes } from "./access.ts";
@@ -194,8 +194,7 @@ function padKernel(
   { before, interior, value }: Extract<Operation, { kind: "pad" }>,
 ): Kernel {
   const [from] = item.shapes, [input] = item.sources;
-  const rowMajor = (shape: readonly number[]) => shape.map((_, i) => sizeOf(shape.slice(i + 1)));
-  const strides = rowMajor(item.shape);
+  const strides = rowMajorStrides(item.shape);
   const view = (buffer: number, offset: number, strides: readonly number[]): View => ({
     buffer,
     type: item.type,
@@ -208,7 +207,7 @@ function padKernel(
   const copy = canonicalLoop({
     extents: from,
     reducedDimensions: 0,
-    reads: [view(input.value, 0, rowMajor(from))],
+    reads: [view(input.value, 0, rowMajorStrides(from))],
     body: [],
     writes: [{ view: view(item.value, offset, spread), value: { kind: "read", index: 0 } }],
   });

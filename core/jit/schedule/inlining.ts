@@ -57,7 +57,7 @@ export function producerOf({ origin }: Value): Item | undefined {
  * What a loop reads for a source: the source, or what it is computed from where the value is not
  * stored. Numbers are not read. Null where the accesses do not compose.
  */
-export function expandSource(
+function expandSource(
   values: readonly Value[],
   source: Source,
   isInlined: (value: number) => boolean,

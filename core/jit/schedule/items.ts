@@ -4,7 +4,7 @@
  * becomes an item of its own, a copy. A concatenation becomes one copy an operand, into its part.
  */
 import type { DataType } from "../elementwise.ts";
-import { type Graph, type Node, type Operation, sizeOf } from "../graph.ts";
+import { type Graph, type Node, type Operation, rowMajorStrides, sizeOf } from "../graph.ts";
 import {
   type Access,
   broadcastAccess,
@@ -290,13 +290,13 @@ class ItemBuilder {
 
   #concat({ operation, type, shape, inputs }: Node, index: number, axis: number): void {
     let at = 0;
-    const items: Item[] = [];
+    const items: Item[] = [], strides = rowMajorStrides(shape);
     for (const input of inputs) {
       const part = this.#graph.nodes[input].shape, points = sizeOf(part);
       if (points > 0) {
         const write = normalize(
-          at * sizeOf(shape.slice(axis + 1)),
-          part.map((extent, i) => ({ extent, stride: sizeOf(shape.slice(i + 1)) })),
+          at * strides[axis],
+          part.map((extent, i) => ({ extent, stride: strides[i] })),
         );
         const sources = this.#fitting(points, part, [input], write);
         const common = { operation, type, shape, shapes: [part], points };

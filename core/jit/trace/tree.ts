@@ -33,7 +33,10 @@ export type TreeStructure =
     readonly children: readonly TreeStructure[];
   };
 
-/** A leaf and where it hangs: names from the root, joined by "/"; "" at the root itself. */
+/**
+ * A leaf and where it hangs: names from the root, joined by "/"; "" at the root itself. A "/" in a
+ * name is written ~1, and a ~ is ~0, as in JSON pointers (RFC 6901), so that no two are the same.
+ */
 export interface PathLeaf<Leaf> {
   readonly path: string;
   readonly tensor: Leaf;
@@ -60,7 +63,10 @@ export function flattenTree<Leaf extends TensorSpec>(
       leaves.push({ path, tensor: value as Leaf });
       return { kind: "leaf" };
     }
-    const at = (name: string | number) => path === "" ? `${name}` : `${path}/${name}`;
+    const at = (name: string | number) => {
+      const escaped = `${name}`.replaceAll("~", "~0").replaceAll("/", "~1");
+      return path === "" ? escaped : `${path}/${escaped}`;
+    };
     if (Array.isArray(value)) {
       return { kind: "list", children: value.map((child, i) => visit(child, at(i))) };
     }

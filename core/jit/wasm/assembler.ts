@@ -20,7 +20,7 @@ const valueKinds: Record<ValueKind, number> = {
 };
 
 /** LEB128 of an unsigned integer below 2³². */
-export function unsigned(value: number): number[] {
+function unsigned(value: number): number[] {
   const bytes: number[] = [];
   do {
     const low = value % 128;
@@ -277,8 +277,20 @@ export const i64x2 = {
 export const f64x2 = {
   const: (a: number, b = a): Code => [simd(0x0c), float64Bytes(a), float64Bytes(b)],
   promoteLowF32x4: simdUnary(0x5f),
+  /** Of lanes 0 and 1. */
+  convertLowI32x4S: simdUnary(0xfe),
+  /** Into lanes 0 and 1, zeros above. */
+  truncSatI32x4SZero: simdUnary(0xfc),
+  demoteF32x4Zero: simdUnary(0x5e),
+  floor: simdUnary(0x75),
+  nearest: simdUnary(0x94),
   add: simdBinary(0xf0),
+  sub: simdBinary(0xf1),
   mul: simdBinary(0xf2),
+  div: simdBinary(0xf3),
+  /** b < a ? b : a, one instruction on x86. */
+  pmin: simdBinary(0xf6),
+  pmax: simdBinary(0xf7),
 };
 
 /** Instructions on four f32. */

@@ -3,6 +3,7 @@
  * in blocks so that a panel stays in the first-level cache, and A, once packed, in the second.
  */
 import { type Code, control, type FunctionBuilder, i32, type ModuleBuilder } from "./assembler.ts";
+import { alignBytes } from "./emitter.ts";
 import { countedLoop, packedRows, panelProduct, rowSteps } from "./micro_kernel.ts";
 import { packPanel, packRows } from "./packing.ts";
 
@@ -47,11 +48,6 @@ export function blockScratchBytes(product: BlockProduct, panels: number): number
 /** Bytes of a packed block of A. */
 function packedBytes({ packA, rows, kBlock }: BlockProduct): number {
   return packA ? alignBytes(rowSteps(rows).length * packedRows * kBlock * 4) : 0;
-}
-
-/** Up to the next multiple of 64 bytes. */
-export function alignBytes(bytes: number): number {
-  return Math.ceil(bytes / 64) * 64;
 }
 
 /**

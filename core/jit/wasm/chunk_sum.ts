@@ -3,8 +3,7 @@
  * order of the chunks whoever does it.
  */
 import { control, f32, f32x4, i32, v128 } from "./assembler.ts";
-import { alignBytes } from "./block_product.ts";
-import type { EmitterContext, Phase } from "./emitter.ts";
+import { alignBytes, type EmitterContext, type Phase } from "./emitter.ts";
 import { countedLoop } from "./micro_kernel.ts";
 import { biased, type RowFinish } from "./row_finish.ts";
 

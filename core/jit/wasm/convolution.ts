@@ -7,7 +7,6 @@
 import type { ConvolutionGeometry, Kernel } from "../kernels.ts";
 import { type Code, control, i32 } from "./assembler.ts";
 import {
-  alignBytes,
   type BlockProduct,
   blockProduct,
   blockScratchBytes,
@@ -18,7 +17,7 @@ import {
 import { emitFewResults, fewResultsScratchCells, hasFewResults } from "./convolution_few.ts";
 import { sumChunks } from "./chunk_sum.ts";
 import { type Gathering, gatheringOf, type TapClass, termsOf } from "./convolution_taps.ts";
-import type { EmitterContext, Phase } from "./emitter.ts";
+import { alignBytes, type EmitterContext, type Phase } from "./emitter.ts";
 import { copyCells, gatherRows } from "./image_rows.ts";
 import { countedLoop, minimum, rowSteps } from "./micro_kernel.ts";
 import { packPanel } from "./packing.ts";

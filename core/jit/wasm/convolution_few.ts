@@ -7,7 +7,6 @@
 import type { ConvolutionGeometry, Kernel } from "../kernels.ts";
 import { type Code, control, f32, f32x4, type FunctionBuilder, i32, v128 } from "./assembler.ts";
 import {
-  alignBytes,
   type BlockProduct,
   blockProduct,
   blockScratchBytes,
@@ -16,7 +15,7 @@ import {
   panelWidth,
 } from "./block_product.ts";
 import { type Gathering, gatheringOf, type TapClass } from "./convolution_taps.ts";
-import type { EmitterContext, Phase } from "./emitter.ts";
+import { alignBytes, type EmitterContext, type Phase } from "./emitter.ts";
 import { gatherRows } from "./image_rows.ts";
 import { countedLoop, minimum, storeColumns } from "./micro_kernel.ts";
 import { biased, rowFinish } from "./row_finish.ts";

@@ -33,6 +33,11 @@ export interface EmitterContext {
   readonly kernelScratch: number;
 }
 
+/** Up to the next multiple of 64 bytes. */
+export function alignBytes(bytes: number): number {
+  return Math.ceil(bytes / 64) * 64;
+}
+
 /** a·b + c: fused where the engine has relaxed SIMD. */
 export function multiplyAdd(a: Code, b: Code, c: Code): Code {
   return hasRelaxedSimd() ? f32x4.relaxedMadd(a, b, c) : f32x4.add(f32x4.mul(a, b), c);

@@ -8,11 +8,6 @@ import type { EmitterContext, Phase } from "./emitter.ts";
 
 type GatherKernel = Extract<Kernel, { kind: "gather" }>;
 
-/** Gathers need no shared scratch. */
-export function gatherScratchCells(_kernel: GatherKernel): number {
-  return 0;
-}
-
 /** Rows of at least so many cells are copied by the engine. */
 const LONG_ROW = 64;
 

@@ -2,16 +2,14 @@
  * @file Loops over affine views as phases: elementwise work, copies, broadcasts, transpositions and
  * reductions. The plan is made in loop_plan.ts, the code in loop_code.ts.
  */
+import { rowMajorStrides } from "../graph.ts";
 import type { Kernel, Loop, View } from "../kernels.ts";
 import { type Code, type FunctionBuilder, i32, type ModuleBuilder } from "./assembler.ts";
-import type { EmitterContext, Phase } from "./emitter.ts";
+import { alignBytes, type EmitterContext, type Phase } from "./emitter.ts";
 import { identityOf, nestFunction } from "./loop_code.ts";
-import { contiguousStrides, type LoopPlan, loopViews, planLoop, planRowLoop } from "./loop_plan.ts";
+import { type LoopPlan, loopViews, planLoop, planRowLoop } from "./loop_plan.ts";
 
 type LoopKernel = Extract<Kernel, { kind: "loop" }>;
-
-const ALIGNMENT = 16;
-const aligned = (cells: number) => Math.ceil(cells / ALIGNMENT) * ALIGNMENT;
 
 /** A reduction over nothing as a loop that stores what it gives; other loops as they are. */
 function withoutEmptyReductions(loop: Loop): Loop {
@@ -46,7 +44,7 @@ function planOf(loop: Loop): { loop: Loop; plan: LoopPlan } | null {
 
 /** The loop that combines the partial results which a chunked reduction left in the scratch. */
 function combination(loop: Loop, { chunks, outputs, extents }: NonNullable<LoopPlan["partial"]>) {
-  const strides = contiguousStrides(extents);
+  const strides = rowMajorStrides(extents);
   const reducing = loop.writes.filter(({ reduce }) => reduce);
   const original = keptStrides(loop, extents);
   return {
@@ -87,7 +85,7 @@ export function loopScratchCells({ loop }: LoopKernel): number {
   const partial = planOf(loop)?.plan.partial;
   if (!partial) return 0;
   const reductions = loop.writes.filter(({ reduce }) => reduce).length;
-  return reductions * aligned(partial.chunks * partial.outputs);
+  return reductions * alignBytes(4 * partial.chunks * partial.outputs) / 4;
 }
 
 /** The phases of a loop, given each view's address in bytes (reads, then writes). */
@@ -101,7 +99,7 @@ export function loopPhases(
   if (!planned) return [];
   const { plan } = planned;
   const { partial } = plan;
-  const slot = partial ? 4 * aligned(partial.chunks * partial.outputs) : 0;
+  const slot = partial ? alignBytes(4 * partial.chunks * partial.outputs) : 0;
   const reducing = planned.loop.writes.filter(({ reduce }) => reduce);
   const pointers = [
     ...planned.loop.reads.map(addressOf),

@@ -4,6 +4,7 @@
  * All of it is a function of the loop alone, so results do not depend on the number of threads.
  */
 import type { DataType } from "../elementwise.ts";
+import { rowMajorStrides } from "../graph.ts";
 import type { Instruction, Loop, Operand, View } from "../kernels.ts";
 import { instructionWeight } from "./vector_math.ts";
 
@@ -97,7 +98,7 @@ export function merged(dimensions: readonly Dimension[]): Dimension[] {
 }
 
 /** The dimensions of a loop, as they are written. */
-export function dimensionsOf(loop: Loop): Dimension[] {
+function dimensionsOf(loop: Loop): Dimension[] {
   const views = loopViews(loop);
   return loop.extents.map((extent, d) => ({
     extent,
@@ -252,16 +253,9 @@ function chunksFor(units: number, work: number, terms: number): number {
   return Math.max(parallel, Math.ceil(terms / LONGEST_SUM));
 }
 
-/** Row-major strides of a contiguous array. */
-export function contiguousStrides(extents: readonly number[]): number[] {
-  const strides = Array<number>(extents.length).fill(1);
-  for (let d = extents.length - 2; d >= 0; d--) strides[d] = strides[d + 1] * extents[d + 1];
-  return strides;
-}
-
 /** The dimensions with the reducing writes' strides replaced by those of contiguous results. */
 function intoScratch(loop: Loop, kept: readonly Dimension[]): Dimension[] {
-  const contiguous = contiguousStrides(kept.map(({ extent }) => extent));
+  const contiguous = rowMajorStrides(kept.map(({ extent }) => extent));
   return kept.map(({ extent, strides }, d) => ({
     extent,
     strides: strides.map((stride, view) =>

@@ -7,11 +7,6 @@ import { loopPhases } from "./loop.ts";
 
 type PadKernel = Extract<Kernel, { kind: "pad" }>;
 
-/** Padding needs no shared scratch. */
-export function padScratchCells(_kernel: PadKernel): number {
-  return 0;
-}
-
 /** The phases of padding. */
 export function emitPad(context: EmitterContext, kernel: PadKernel): Phase[] {
   const { input, output, extents, size, value } = kernel, { type } = output;

@@ -27,11 +27,6 @@ const ROUNDS = 10;
 /** Blocks a unit: a multiple of 4. */
 const BLOCKS_A_UNIT = 64;
 
-/** Random draws need no shared scratch. */
-export function philoxScratchCells(_kernel: PhiloxKernel): number {
-  return 0;
-}
-
 /** Both halves of the products of four words with a multiplier. */
 function multiplyWords(scope: VectorScope, words: Code, multiplier: number): [Code, Code, Code] {
   const low = scope.temporary(), high = scope.temporary(), factor = scope.integer(multiplier | 0);

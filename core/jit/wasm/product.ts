@@ -7,7 +7,6 @@
 import type { Kernel, MatrixView } from "../kernels.ts";
 import { type Code, control, i32 } from "./assembler.ts";
 import {
-  alignBytes,
   type BlockProduct,
   blockProduct,
   blockScratchBytes,
@@ -17,7 +16,7 @@ import {
   panelWidth,
 } from "./block_product.ts";
 import { sumChunks } from "./chunk_sum.ts";
-import type { EmitterContext, Phase } from "./emitter.ts";
+import { alignBytes, type EmitterContext, type Phase } from "./emitter.ts";
 import { countedLoop, minimum, rowSteps } from "./micro_kernel.ts";
 import { packPanel } from "./packing.ts";
 import { biased, rowFinish } from "./row_finish.ts";

@@ -8,7 +8,7 @@
  */
 import type { DataType, ElementwiseName } from "../elementwise.ts";
 import type { Code, FunctionBuilder, Local } from "./assembler.ts";
-import { f32x4, f64x2, i32x4, unsigned, v128 } from "./assembler.ts";
+import { f32x4, f64x2, i32x4, v128 } from "./assembler.ts";
 import { multiplyAdd, negativeMultiplyAdd } from "./emitter.ts";
 
 /**
@@ -99,22 +99,6 @@ export function transposeFour(scope: VectorScope, rows: readonly Local[]): Code 
     d.set(v128.shuffle32(high.get, highest.get, [2, 3, 6, 7])),
   ];
 }
-
-const simd = (opcode: number) => [0xfd, ...unsigned(opcode)];
-/** Instructions on two f64 that only this file needs. */
-const double = {
-  sub: (a: Code, b: Code): Code => [a, b, simd(0xf1)],
-  div: (a: Code, b: Code): Code => [a, b, simd(0xf3)],
-  floor: (a: Code): Code => [a, simd(0x75)],
-  nearest: (a: Code): Code => [a, simd(0x94)],
-  pmin: (a: Code, b: Code): Code => [a, b, simd(0xf6)],
-  pmax: (a: Code, b: Code): Code => [a, b, simd(0xf7)],
-  /** Of lanes 0 and 1. */
-  fromInteger: (a: Code): Code => [a, simd(0xfe)],
-  /** Into lanes 0 and 1, zeros above. */
-  toInteger: (a: Code): Code => [a, simd(0xfc)],
-  toFloat: (a: Code): Code => [a, simd(0x5e)],
-};
 
 const SIGN = -0x80000000;
 /** Added to a float below 2²² it leaves the nearest integer in the low bits. */
@@ -505,7 +489,7 @@ function logarithmToBaseTwo(scope: VectorScope, m: Code): Code {
     m,
     (m) =>
       scope.share(
-        double.div(double.sub(m, one), f64x2.add(m, one)),
+        f64x2.div(f64x2.sub(m, one), f64x2.add(m, one)),
         (s) =>
           scope.share(f64x2.mul(s, s), (square) => {
             let sum: Code = f64x2.const(2 / Math.LN2 / 11);
@@ -526,20 +510,20 @@ function powerOfPositive(scope: VectorScope, x: Code, y: Code): Code {
         const whole = scope.temporary(), rest = scope.temporary();
         const part = (half: (x: Code) => Code, use: (n: Code, f: Code) => Code): Code => {
           const exponent = f64x2.add(
-            double.fromInteger(half(e)),
+            f64x2.convertLowI32x4S(half(e)),
             logarithmToBaseTwo(scope, f64x2.promoteLowF32x4(half(m))),
           );
           const product = f64x2.mul(exponent, f64x2.promoteLowF32x4(half(y)));
-          const bounded = double.pmax(
-            double.pmin(product, f64x2.const(250)),
+          const bounded = f64x2.pmax(
+            f64x2.pmin(product, f64x2.const(250)),
             f64x2.const(-250),
           );
           return scope.share(
             bounded,
             (t) =>
               scope.share(
-                double.nearest(t),
-                (n) => use(double.toInteger(n), double.toFloat(double.sub(t, n))),
+                f64x2.nearest(t),
+                (n) => use(f64x2.truncSatI32x4SZero(n), f64x2.demoteF32x4Zero(f64x2.sub(t, n))),
               ),
           );
         };
@@ -620,8 +604,8 @@ function sign(scope: VectorScope, x: Code): Code {
 /** ⌊a/b⌋ of integers by way of doubles, in which it is exact; 0 where b is. */
 function integerFloorDivide(scope: VectorScope, a: Code, b: Code): Code {
   const part = (half: (x: Code) => Code, a: Code, b: Code): Code =>
-    double.toInteger(
-      double.floor(double.div(double.fromInteger(half(a)), double.fromInteger(half(b)))),
+    f64x2.truncSatI32x4SZero(
+      f64x2.floor(f64x2.div(f64x2.convertLowI32x4S(half(a)), f64x2.convertLowI32x4S(half(b)))),
     );
   return scope.share(a, (a) =>
     scope.share(b, (b) =>
@@ -753,7 +737,7 @@ export function asCells(scope: VectorScope, value: VectorValue): Code {
 }
 
 /** A bool as a mask. */
-export function asMask(scope: VectorScope, value: VectorValue): Code {
+function asMask(scope: VectorScope, value: VectorValue): Code {
   return value.form === "mask" ? value.code : i32x4.ne(value.code, scope.integer(0));
 }
 

@@ -14,8 +14,7 @@ import {
   type ModuleBuilder,
   v128,
 } from "./assembler.ts";
-import { alignBytes } from "./block_product.ts";
-import { type EmitterContext, multiplyAdd, type Phase } from "./emitter.ts";
+import { alignBytes, type EmitterContext, multiplyAdd, type Phase } from "./emitter.ts";
 import { countedLoop, loadLanes, storeColumns } from "./micro_kernel.ts";
 import { gatherLanes } from "./packing.ts";
 import { biased, rowFinish } from "./row_finish.ts";

@@ -5,14 +5,8 @@
  */
 import type { ConvolutionGeometry, Kernel } from "../kernels.ts";
 import { type Code, control, i32 } from "./assembler.ts";
-import {
-  alignBytes,
-  type BlockProduct,
-  blockProduct,
-  evenBlock,
-  panelWidth,
-} from "./block_product.ts";
-import type { EmitterContext, Phase } from "./emitter.ts";
+import { type BlockProduct, blockProduct, evenBlock, panelWidth } from "./block_product.ts";
+import { alignBytes, type EmitterContext, type Phase } from "./emitter.ts";
 import { countedLoop, rowSteps } from "./micro_kernel.ts";
 import { biased, rowFinish } from "./row_finish.ts";
 import {

@@ -6,14 +6,13 @@
 import type { ConvolutionGeometry, Kernel } from "../kernels.ts";
 import { type Code, control, type FunctionBuilder, i32, v128 } from "./assembler.ts";
 import {
-  alignBytes,
   type BlockProduct,
   blockProduct,
   blockScratchBytes,
   evenBlock,
   panelWidth,
 } from "./block_product.ts";
-import type { EmitterContext, Phase } from "./emitter.ts";
+import { alignBytes, type EmitterContext, type Phase } from "./emitter.ts";
 import { countedLoop, loadLanes } from "./micro_kernel.ts";
 import { biased, rowFinish } from "./row_finish.ts";
 import { emitChunkInput, type Tiling, tilingOf } from "./winograd.ts";

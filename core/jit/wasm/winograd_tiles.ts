@@ -11,7 +11,7 @@ import {
   type ModuleBuilder,
   v128,
 } from "./assembler.ts";
-import { alignBytes } from "./block_product.ts";
+import { alignBytes } from "./emitter.ts";
 import { countedLoop } from "./micro_kernel.ts";
 import {
   inputTile,

@@ -1,5 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { jit, JitError } from "../../../core/jit/mod.ts";
+import { VapoError } from "../../../core/errors.ts";
+import { jit, JitError, type JitOptions } from "../../../core/jit/mod.ts";
 import {
   openDevice,
   randomBits,
@@ -106,11 +107,12 @@ Deno.test("ten thousand steps hold memory flat, and nothing is left behind", asy
   }
   const grown = (Deno.memoryUsage().rss - rss) / 2 ** 20;
   assert(grown < 32, `${grown} MiB more`);
-  const { counters } = session.state();
-  assertEquals((counters as TensorRecord).step.dataSync()[0], 10_000);
-  tf.dispose(counters as TensorRecord);
+  const after = session.state() as State;
+  assertEquals(after.counters.step.dataSync()[0], 10_000);
   session.dispose();
+  disposeState(after);
   disposeState(state);
+  assertEquals(tf.memory().numTensors, before);
 });
 
 Deno.test("loading, running and disposing leaves no tensor", async () => {
@@ -181,6 +183,57 @@ Deno.test("static arguments change nothing but what is done when", async () => {
   assertThrows(() => split.write(1, w), JitError, "argument 1 was declared static");
   plain.dispose();
   split.dispose();
+  const called = jit(f, { static: [1] });
+  await called(x, w);
+  assertEquals([...(await called(x, tf.zeros([2, 2]))).dataSync()], [1.5, 1.5, 4, 4]);
+  called.dispose();
+});
+
+Deno.test("options that mean nothing are refused", async () => {
+  await openDevice("wasm");
+  const refused = (options: JitOptions, message: string) =>
+    assertRejects(
+      () => jit(({ n }: { n: Tensor }) => ({ state: { n } }), options).load({ n: tf.zeros([2]) }),
+      VapoError,
+      message,
+    );
+  await refused({ donate: true, static: [0] }, "argument 0 is both state and static");
+  await refused({ static: [1] }, "static names argument 1: expected a whole number below 1");
+  await refused({ threads: 0 }, "threads is 0: expected a whole number");
+  await refused({ threads: NaN }, "threads is NaN");
+});
+
+Deno.test("read gives a tree like that of the results, without the state", async () => {
+  await openDevice("wasm");
+  const f = ({ n }: { n: Tensor }) => ({
+    state: { n: tf.add(n, 1) },
+    "a/b": n,
+    list: [n, { c: tf.greater(n, 0) }],
+  });
+  const session = await jit(f, { donate: true }).load({ n: tf.scalar(4) });
+  session.run();
+  const four = Float32Array.of(4), rest = { "a/b": four, list: [four, { c: Int32Array.of(1) }] };
+  assertEquals(await session.read(), rest);
+  session.dispose();
+  // A function without state may call something so.
+  const plain = await jit(f).load({ n: tf.scalar(4) });
+  plain.run();
+  assertEquals(await plain.read(), { state: { n: Float32Array.of(5) }, ...rest });
+  assertThrows(() => plain.state(), JitError, "no state");
+  plain.dispose();
+});
+
+Deno.test("state whose names would be the same with slashes", async () => {
+  await openDevice("wasm");
+  type State = { "x/y": Tensor; x: { y: Tensor } };
+  const session = await jit(
+    (state: State) => ({ state: { "x/y": tf.add(state["x/y"], 1), x: { y: tf.neg(state.x.y) } } }),
+    { donate: true },
+  ).load({ "x/y": tf.scalar(1), x: { y: tf.scalar(5) } });
+  session.run(3);
+  const { "x/y": sum, x: { y } } = session.state();
+  assertEquals([sum.dataSync()[0], y.dataSync()[0]], [4, -5]);
+  session.dispose();
 });
 
 Deno.test("state that does not come back as it went is refused by name", async () => {

@@ -48,6 +48,14 @@ Deno.test("small factors that are large together stay apart", () => {
   );
 });
 
+Deno.test("a factor of a vector does not move to and fro between the vectors of an outer product", () => {
+  for (const factor of [(b: GraphBuilder) => b.splat(3), (b: GraphBuilder) => float(b, "s")]) {
+    const outer = (b: GraphBuilder) =>
+      times(b, float(b, "column", 7, 1), times(b, float(b, "row", 7), factor(b)));
+    check(orderFactors, outer, null, { numbers });
+  }
+});
+
 Deno.test("constants and small factors come last", () => {
   rule((b, { x, y }) => times(b, x, b.splat(3), y), "multiply(multiply(x, y), 3)");
   rule((b, { x, y, a }) => times(b, y, times(b, x, a)), "multiply(multiply(y, x), a)");

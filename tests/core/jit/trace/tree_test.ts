@@ -24,6 +24,11 @@ Deno.test("a lone leaf has no name, and nothing has no leaves", () => {
   assertEquals(flattenTree({ a: {}, b: [] }).leaves, []);
 });
 
+Deno.test("names with slashes are not taken for paths", () => {
+  const { leaves } = flattenTree({ "a/b": leaf(1), a: { b: leaf(2) }, "~1": leaf(3) });
+  assertEquals(leaves.map(({ path }) => path), ["a~1b", "a/b", "~01"]);
+});
+
 Deno.test("unflattening undoes flattening, with other leaves in place", () => {
   const trees: Tree<{ shape: number[]; dtype: string }>[] = [
     leaf(1),

@@ -9,7 +9,7 @@ import { ModuleBuilder } from "../../../../core/jit/wasm/assembler.ts";
 import type { EmitterContext, Phase } from "../../../../core/jit/wasm/emitter.ts";
 import { emitGather } from "../../../../core/jit/wasm/gather.ts";
 import { emitLoop, loopScratchCells } from "../../../../core/jit/wasm/loop.ts";
-import { emitPad, padScratchCells } from "../../../../core/jit/wasm/pad.ts";
+import { emitPad } from "../../../../core/jit/wasm/pad.ts";
 import { emitPhilox } from "../../../../core/jit/wasm/philox.ts";
 import { type Cells, interpret } from "../kernel_interpreter.ts";
 
@@ -50,8 +50,7 @@ function emit(context: EmitterContext, kernel: Kernel): Phase[] {
 
 /** Shared scratch of a kernel, in cells. */
 export function scratchCells(kernel: Kernel): number {
-  if (kernel.kind === "loop") return loopScratchCells(kernel);
-  return kernel.kind === "pad" ? padScratchCells(kernel) : 0;
+  return kernel.kind === "loop" ? loopScratchCells(kernel) : 0;
 }
 
 /** A module with one kernel's phases, and a memory with the buffers. */
