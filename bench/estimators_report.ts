@@ -21,12 +21,11 @@ import { openDataSource } from "../core/train/data_source.ts";
 import { presetConfig } from "../core/train/presets.ts";
 import { disposeState, type TrainingState } from "../core/train/state.ts";
 import {
-  drawBatch,
   initialState,
   type TrainingProblem,
   trainingProblem,
-  trainingStep,
 } from "../core/train/training_step.ts";
+import { openTrainingProgram } from "../core/train/training_program.ts";
 import { markdownTable } from "./markdown_table.ts";
 
 const EVERY = 100;
@@ -77,18 +76,18 @@ async function follow(name: string, config: RunConfig): Promise<Course> {
   const problem = trainingProblem(config, await openDataSource(config.data.name));
   const batch = tf.tidy(() => validationBatch(problem) as never) as PathBatch;
   const steps: number[] = [], errors: number[] = [];
-  let state = initialState(problem);
+  const program = await openTrainingProgram(problem, initialState(problem));
   for (let step = 1; step <= config.training.steps; step++) {
-    const next = tf.tidy(() =>
-      trainingStep(problem, state, drawBatch(problem, state)).state as never
-    ) as TrainingState;
-    disposeState(state);
-    state = next;
+    await program.step(false);
     if (step % EVERY > 0) continue;
+    const state = program.state();
     steps.push(step);
     errors.push(velocityError(problem, state, batch));
+    disposeState(state);
     if (step % 1000 === 0) console.error(`${name}: step ${step}, velocity error ${errors.at(-1)}`);
   }
+  const state = program.state();
+  program.dispose();
   const { samples } = await drawSamples(problem.potential, state.average, problem.path, {
     ...config.sampling,
     seed: 1,

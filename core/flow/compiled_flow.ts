@@ -4,7 +4,7 @@
  * the first step to the last. Times and weights of the steps are a table computed in double
  * precision, which a step takes its row of.
  */
-import { jit, type Session } from "../jit/mod.ts";
+import { jit } from "../jit/mod.ts";
 import { type RandomKey, randomNormal, type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
 import type { GaussianPath } from "../homotopy/gaussian_path.ts";
 import type { Potential } from "../potential/potential.ts";
@@ -17,76 +17,92 @@ import {
   sdeStepCoefficients,
   stepKey,
 } from "./sde.ts";
-import {
-  hessianProduct,
-  hessianProductAt,
-  velocityAt,
-  type VelocityField,
-  velocityField,
-} from "./velocity.ts";
-
-/** The functions that solvers call, for samples of one batch size. */
-export interface FlowFunctions {
-  readonly velocity: VelocityField;
-  readonly hessianProduct: (u: number, x: Tensor, w: Tensor) => Tensor | Promise<Tensor>;
-  /** Frees what was compiled. */
-  dispose(): void;
-}
+import { hessianProductAt, velocityAt, type VelocityField } from "./velocity.ts";
 
 /** Whether programs are compiled on the open device; "cpu" stays eager, to compare with. */
 export function compilesPrograms(): boolean {
   return tf.getBackend() !== "cpu";
 }
 
+/** A function of the time and of samples, for samples of one shape. */
+export interface FlowFunction<A extends readonly Tensor[]> {
+  readonly call: (u: number, ...samples: A) => Tensor;
+  /** Frees what was compiled. */
+  dispose(): void;
+}
+
 /**
- * The velocity ∇Φ and its Jacobian's products for samples [n, …sampleShape], compiled where the
- * device compiles.
+ * A function of samples [n, …], times [n] and parameters, compiled where the device compiles, for
+ * parameters that stay as they are.
+ *
+ * @param f gives one tensor
+ * @param samples of the shapes that it will be called with
  */
-export async function flowFunctions(
-  potential: Potential,
+export async function flowFunction<const A extends readonly Tensor[]>(
+  f: (samples: A, time: Tensor, parameters: TensorRecord) => Tensor,
+  samples: A,
   parameters: TensorRecord,
-  n: number,
-): Promise<FlowFunctions> {
+): Promise<FlowFunction<A>> {
+  const n = samples[0].shape[0];
   if (!compilesPrograms()) {
     return {
-      velocity: velocityField(potential, parameters),
-      hessianProduct: hessianProduct(potential, parameters),
+      call: (u, ...samples) => tf.tidy(() => f(samples, tf.fill([n], u), parameters)),
       dispose() {},
     };
   }
-  const shape = [n, ...potential.sampleShape];
-  const zeros = tf.zeros(shape), zero = tf.scalar(0);
-  const everySample = (u: Tensor) => tf.mul(tf.ones([n]), u);
-  const velocity = await jit(
-    (x: Tensor, u: Tensor, parameters: TensorRecord) =>
-      velocityAt(potential, parameters, x, everySample(u)),
+  const program = jit(
+    (samples: A, u: Tensor, parameters: TensorRecord) =>
+      f(samples, timesOf(samples[0], u), parameters),
     { static: [2] },
-  ).load(zeros, zero, parameters).finally(() => tf.dispose([zeros, zero]));
-  const loadProduct = (x: Tensor, w: Tensor) => {
-    const zero = tf.scalar(0);
-    return jit(
-      (x: Tensor, w: Tensor, u: Tensor, parameters: TensorRecord) =>
-        hessianProductAt(potential, parameters, x, w, everySample(u)),
-      { static: [3] },
-    ).load(x, w, zero, parameters).finally(() => zero.dispose());
-  };
-  let product: Promise<Session<Tensor>> | undefined;
-  const call = (session: Session<Tensor>, u: number, tensors: Tensor[]) => {
-    const time = tf.scalar(u);
-    [...tensors, time].forEach((tensor, i) => session.write(i, tensor));
-    time.dispose();
-    session.run();
-    return session.results();
-  };
+  );
+  const zero = tf.scalar(0);
+  const session = await program.load(samples, zero, parameters).finally(() => zero.dispose());
   return {
-    velocity: (u, x) => call(velocity, u, [x]),
+    call(u, ...samples) {
+      const time = tf.scalar(u);
+      session.write(0, samples);
+      session.write(1, time);
+      time.dispose();
+      session.run();
+      return session.results();
+    },
+    dispose: () => session.dispose(),
+  };
+}
+
+/** The functions that solvers of the flow call, for samples of one shape. */
+export interface FlowFunctions {
+  readonly velocity: VelocityField;
+  readonly hessianProduct: (u: number, x: Tensor, w: Tensor) => Promise<Tensor>;
+  /** Frees what was compiled. */
+  dispose(): void;
+}
+
+/** The velocity ∇Φ and, compiled when first called, the products of its Jacobian. */
+export async function flowFunctions(
+  potential: Potential,
+  parameters: TensorRecord,
+  x: Tensor,
+): Promise<FlowFunctions> {
+  const velocity = await flowFunction(
+    ([x], time, parameters) => velocityAt(potential, parameters, x, time),
+    [x],
+    parameters,
+  );
+  let product: Promise<FlowFunction<readonly [Tensor, Tensor]>> | undefined;
+  return {
+    velocity: velocity.call,
     async hessianProduct(u, x, w) {
-      product ??= loadProduct(x, w);
-      return call(await product, u, [x, w]);
+      product ??= flowFunction(
+        ([x, w], time, parameters) => hessianProductAt(potential, parameters, x, w, time),
+        [x, w],
+        parameters,
+      );
+      return (await product).call(u, x, w);
     },
     dispose() {
       velocity.dispose();
-      product?.then((session) => session.dispose(), () => {});
+      product?.then((compiled) => compiled.dispose(), () => {});
     },
   };
 }

@@ -6,9 +6,10 @@
 import { type RandomKey, type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
 import type { GaussianPath } from "../homotopy/gaussian_path.ts";
 import { type Potential, sampleSize } from "../potential/potential.ts";
+import { flowFunction } from "./compiled_flow.ts";
 import { solveOde } from "./ode/solve_ode.ts";
 import { terminalTime } from "./terminal_time.ts";
-import { exactLaplacian, hutchinsonLaplacian, velocityField } from "./velocity.ts";
+import { exactLaplacianAt, hutchinsonLaplacianAt, velocityAt } from "./velocity.ts";
 
 /** How a log density is computed. */
 export interface LikelihoodOptions {
@@ -63,20 +64,22 @@ export async function logDensity(
 ): Promise<Float64Array> {
   const begin = terminalTime(potential, path, time ?? null, "time");
   const n = x.shape[0], d = sampleSize(potential), { omega } = path.options;
-  const velocity = velocityField(potential, parameters);
-  const laplacian = hutchinson
-    ? hutchinsonLaplacian(potential, parameters, hutchinson)
-    : exactLaplacian(potential, parameters);
   // One system of n × (d + 1): the position and, beside it, the integral of ΔΦ.
-  const derivative = (u: number, y: Tensor) =>
-    tf.tidy(() => {
-      const at = tf.reshape(tf.slice(y, [0, 0], [n, d]), x.shape);
-      const flow = tf.reshape(velocity(u, at), [n, d]);
-      return tf.concat([flow, tf.reshape(laplacian(u, at), [n, 1])], 1);
-    });
+  const derivative = ([y]: readonly [Tensor], time: Tensor, parameters: TensorRecord) => {
+    const at = tf.reshape(tf.slice(y, [0, 0], [n, d]), x.shape);
+    const flow = tf.reshape(velocityAt(potential, parameters, at, time), [n, d]);
+    const laplacian = hutchinson
+      ? hutchinsonLaplacianAt(potential, parameters, at, time, hutchinson)
+      : exactLaplacianAt(potential, parameters, at, time);
+    return tf.concat([flow, tf.reshape(laplacian, [n, 1])], 1);
+  };
   const end = tf.tidy(() => tf.concat([tf.reshape(x, [n, d]), tf.zeros([n, 1])], 1));
-  const solution = await solveOde<Tensor>(derivative, [begin, 0], end, { rtol, atol })
-    .finally(() => end.dispose());
+  const field = await flowFunction(derivative, [end], parameters);
+  const solution = await solveOde<Tensor>(field.call, [begin, 0], end, { rtol, atol })
+    .finally(() => {
+      field.dispose();
+      end.dispose();
+    });
   const values = await solution.y.data();
   solution.y.dispose();
   const logNormalizer = -d * Math.log(omega * Math.sqrt(2 * Math.PI));

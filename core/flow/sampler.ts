@@ -274,7 +274,7 @@ async function integrateOde(problem: FlowProblem, x0: Tensor, options: SampleOpt
   const { velocity, hessianProduct, dispose } = await flowFunctions(
     potential,
     parameters,
-    x0.shape[0],
+    x0,
   );
   const solution = await solveOde<Tensor>(velocity, [0, problem.until], x0, {
     ...settings,

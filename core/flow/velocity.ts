@@ -126,18 +126,25 @@ export function hessianProduct(
  * ```
  */
 export function exactLaplacian(potential: Potential, parameters: TensorRecord): VelocityField {
-  const velocity = velocityField(potential, parameters);
   return (u, x) =>
-    tf.tidy(() => {
-      const n = x.shape[0], d = x.size / n;
-      const component = (field: Tensor, i: number) =>
-        tf.reshape(tf.slice(tf.reshape(field, [n, d]), [0, i], [n, 1]), [n]);
-      const terms = Array.from({ length: d }, (_, i) => {
-        const row = batchValueAndGradient((x) => component(velocity(u, x), i), x).gradient;
-        return component(row, i);
-      });
-      return tf.addN(terms);
-    });
+    tf.tidy(() => exactLaplacianAt(potential, parameters, x, tf.fill([x.shape[0]], u)));
+}
+
+/** {@link exactLaplacian} at times given as a tensor, [n]. */
+export function exactLaplacianAt(
+  potential: Potential,
+  parameters: TensorRecord,
+  x: Tensor,
+  time: Tensor,
+): Tensor {
+  const n = x.shape[0], d = x.size / n;
+  const component = (field: Tensor, i: number) =>
+    tf.reshape(tf.slice(tf.reshape(field, [n, d]), [0, i], [n, 1]), [n]);
+  const terms = Array.from({ length: d }, (_, i) => {
+    const along = (x: Tensor) => component(velocityAt(potential, parameters, x, time), i);
+    return component(batchValueAndGradient(along, x).gradient, i);
+  });
+  return tf.addN(terms);
 }
 
 /**
@@ -173,12 +180,20 @@ export function hutchinsonLaplacian(
   parameters: TensorRecord,
   key: RandomKey,
 ): VelocityField {
-  const product = hessianProduct(potential, parameters);
   return (u, x) =>
-    tf.tidy(() => {
-      const signs = tf.sign(tf.sub(randomUniform(key, x.shape), 0.5));
-      return innerProduct(signs, product(u, x, signs));
-    });
+    tf.tidy(() => hutchinsonLaplacianAt(potential, parameters, x, tf.fill([x.shape[0]], u), key));
+}
+
+/** {@link hutchinsonLaplacian} at times given as a tensor, [n]. */
+export function hutchinsonLaplacianAt(
+  potential: Potential,
+  parameters: TensorRecord,
+  x: Tensor,
+  time: Tensor,
+  key: RandomKey,
+): Tensor {
+  const signs = tf.sign(tf.sub(randomUniform(key, x.shape), 0.5));
+  return innerProduct(signs, hessianProductAt(potential, parameters, x, signs, time));
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Program } from "./corpus.ts";
 
 /**
  * Compares every result: integers and logic exactly, floats relative to the largest finite value of
- * their tensor (scalars: of the program's scalars, for a loss is a sum of parts that cancel); NaN and
+ * their tensor (a single number: of all such, for a loss is a sum of parts that cancel); NaN and
  * infinities must be where they are eagerly.
  */
 export async function compareWithEager(
@@ -43,9 +43,9 @@ export async function compareWithEager(
   }
 }
 
-/** Scalars are one group; any other tensor is one by itself. */
-function groupOf(path: string, { rank }: Tensor): string {
-  return rank === 0 ? "scalars" : path;
+/** Single numbers are one group; any other tensor is one by itself. */
+function groupOf(path: string, { size }: Tensor): string {
+  return size === 1 ? "single numbers" : path;
 }
 
 /** The largest finite absolute value. */
