@@ -20,7 +20,6 @@ import {
   flattenTree,
   type PathLeaf,
   type TensorTree,
-  type Tree,
   type TreeStructure,
   unflattenTree,
 } from "./trace/tree.ts";
@@ -43,7 +42,11 @@ export interface JitOptions {
 }
 
 /** A tree of the same names with the values themselves; bools are the int32 0 and 1. */
-export type HostTree = Tree<Float32Array | Int32Array>;
+export type HostTree =
+  | Float32Array
+  | Int32Array
+  | { readonly [name: string]: HostTree }
+  | readonly HostTree[];
 
 /** What a compiled program is like. */
 export interface ProgramStatistics {
@@ -81,7 +84,7 @@ export interface Session<R extends TensorTree, S extends TensorTree = TensorTree
   run(repeat?: number): void;
   /** The results of the last run as tensors of the open device, which belong to the caller. */
   results(): R;
-  /** The values of the last run's results (of a program with state, but for that), read in one go. */
+  /** The values of the last run's results, but for the state, read in one go. */
   read(): Promise<HostTree>;
   /**
    * The present state as tensors, which belong to the caller.
@@ -114,13 +117,17 @@ export interface Jitted<A extends readonly TensorTree[], R extends TensorTree> {
 /**
  * Compiles a TensorFlow.js function for the open device.
  *
- * The function may use whatever this project's potentials, losses and optimisers use, first- and
- * second-order gradients included (see the README for the list); shapes are static, and nothing in
- * it may be read on the host. Tensors that it closes over are read when it is compiled.
+ * The function may use elementwise functions, reductions, whatever moves or joins cells (slices,
+ * transpositions, concatenations, gathers), products, 2-D convolutions and poolings, and this
+ * library's random draws, with first- and second-order gradients; not sorting, running sums, complex
+ * numbers. Shapes are static, and nothing in it may be read on the host. Tensors that it closes over
+ * are read when it is compiled.
  *
  * @param f a function of nested records of tensors that returns one
- * @param options whether the first argument is state, and how many threads
- * @throws {JitError} (by the promise) for a host read, a data-dependent shape or a kernel that cannot be compiled, with its name and the line in f; when the device has not enough memory
+ * @param options whether the first argument is state, which ones stay as they are, how many threads
+ * @throws {JitError} (by the promise) for a host read, a data-dependent shape or a kernel that
+ * cannot be compiled, with its name and the line in f; for options that do not fit f; when the
+ * device has not enough memory
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";

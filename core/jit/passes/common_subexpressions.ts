@@ -6,15 +6,18 @@
 import type { Graph, Node } from "../graph.ts";
 import { removeDeadCode } from "./dead_code.ts";
 
+/** Constants with more cells are the same only where they are one array: comparing takes too long. */
+const MOST_CELLS = 4096;
+
 /** Computes everything once. */
 export function mergeCommonSubexpressions(graph: Graph): Graph {
-  const first = new Map<string, number>();
+  const first = new Map<string, number>(), arrays = new Map<object, number>();
   const places: number[] = [];
   let merged = false;
   const nodes = graph.nodes.map((node, i) => {
     const moved = node.inputs.some((input) => places[input] !== input);
     const copy = moved ? { ...node, inputs: node.inputs.map((input) => places[input]) } : node;
-    const key = keyOf(copy);
+    const key = keyOf(copy, arrays);
     places[i] = first.get(key) ?? i;
     if (places[i] === i) first.set(key, i);
     else merged = true;
@@ -30,9 +33,14 @@ const commuting: ReadonlySet<string> = new Set([
   ...["add", "multiply", "maximum", "minimum", "equal", "notEqual", "and", "or"],
 ]);
 
-/** A text that two nodes have in common if and only if they compute the same. */
-function keyOf({ operation, inputs, shape, type }: Node): string {
-  if (operation.kind === "constant") return `${type}[${shape}] ${cellsText(operation.values)}`;
+/** A text that two nodes have in common only if they compute the same; `arrays` numbers large ones. */
+function keyOf({ operation, inputs, shape, type }: Node, arrays: Map<object, number>): string {
+  if (operation.kind === "constant") {
+    const { values } = operation;
+    if (values.length <= MOST_CELLS) return `${type}[${shape}] ${cellsText(values)}`;
+    if (!arrays.has(values)) arrays.set(values, arrays.size);
+    return `${type}[${shape}] array ${arrays.get(values)}`;
+  }
   const attributes: (string | number)[] = [];
   for (const [name, value] of Object.entries(operation)) attributes.push(name, String(value));
   const commutes = operation.kind === "elementwise" && commuting.has(operation.name);

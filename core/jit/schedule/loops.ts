@@ -17,8 +17,8 @@ import { isNumber, producerOf } from "./inlining.ts";
 import type { Item, Items, Source } from "./items.ts";
 
 /**
- * The loop of a unit (not yet canonical), with values in the place of buffers. Of its items only those `needed` are
- * computed, and of these only those that `isStored` names are written.
+ * The loop of a unit (not yet canonical), with values in the place of buffers. Of its items only
+ * those `needed` are computed, and of these only those that `isStored` names are written.
  */
 export function loopOfUnit(
   program: Items,

@@ -185,7 +185,10 @@ function gatherInBatches(
   ]);
 }
 
-/** Rows of equal index summed: a product with the matrix whose cell [s, i] says that row i is of segment s. */
+/**
+ * Rows of equal index summed: a product with the matrix whose cell [s, i] says that row i is of
+ * segment s.
+ */
 const segmentSum: Lowering = (graph, { x, segmentIds }, { numSegments }) => {
   const count = numSegments as number;
   const picked = graph.shape(segmentIds), rest = graph.shape(x).slice(picked.length);

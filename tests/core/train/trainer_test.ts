@@ -3,6 +3,8 @@ import { FormatError, NonFiniteError, VapoError } from "../../../core/errors.ts"
 import { drawSamples } from "../../../core/flow/sampler.ts";
 import { crc32 } from "../../../core/formats/crc32.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../../core/formats/safetensors.ts";
+import { JitError } from "../../../core/jit/mod.ts";
+import { threadPool } from "../../../core/jit/wasm/thread_pool.ts";
 import { encodePng } from "../../../core/picture/rgb_image.ts";
 import { openDevice, tf } from "../../../core/tensor/mod.ts";
 import {
@@ -276,6 +278,26 @@ Deno.test("a loss that is not finite stops the run at its step and keeps the che
     "not finite at step 9; the checkpoint of step 5",
   );
   assertEquals((await checkpointSteps(storage)).at(-1), 5);
+});
+
+Deno.test("threads that die end the run with an error, and its last checkpoint goes on", async () => {
+  await openDevice("wasm", { threads: 2 });
+  const config = tinyConfig("potential.hidden=[64,64]", "training.batchSize=256");
+  const problem = await tinyProblem(config);
+  const whole = memoryStorage(), broken = memoryStorage();
+  await train(problem, { storage: whole });
+  const onStep = (step: number) => {
+    if (step === 13) threadPool(2).destroy();
+  };
+  await assertRejects(
+    () => train(problem, { storage: broken, onStep }),
+    JitError,
+    "threads of this program have been ended",
+  );
+  assertEquals((await checkpointSteps(broken)).at(-1), 10);
+  assertEquals(await train(problem, { storage: broken }), { step: 20, finished: true });
+  const end = `${checkpointPath(20)}/state.safetensors`;
+  assertEquals(await broken.read(end), await whole.read(end));
 });
 
 Deno.test("a damaged checkpoint is refused by name, and nothing is changed", async () => {

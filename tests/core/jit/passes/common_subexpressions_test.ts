@@ -45,6 +45,20 @@ Deno.test("constants are the same only with the same bits, shape and type", () =
   assertEquals(count((b) => b.splat(2, [3]), (b) => b.splat(2)), 3);
 });
 
+Deno.test("of large constants only those that are one array are the same", () => {
+  const large = (values: Float32Array) => (b: GraphBuilder) =>
+    b.add({ kind: "constant", values }, [], { given: { shape: [5000], type: "float32" } });
+  const values = Float32Array.from({ length: 5000 }, (_, i) => i);
+  assertEquals(count(large(values), large(values)), 2);
+  assertEquals(count(large(values), large(values.with(4999, 0))), 3);
+  // More text than a string can hold, were they put into words.
+  const huge = new Float32Array(60_000_000).fill(0.1);
+  const given = { shape: [huge.length], type: "float32" } as const;
+  const constant = { kind: "constant", values: huge } as const;
+  const graph = graphOf((b) => b.elementwise("negate", b.add(constant, [], { given })));
+  assertStrictEquals(mergeCommonSubexpressions(graph), graph);
+});
+
 Deno.test("equal attributes make equal operations, draws too", () => {
   const draw = (stream: number) => (b: GraphBuilder) =>
     b.add(

@@ -8,7 +8,7 @@ const numbers = [0.5, -2, 3, 0.25, -1];
 function rule(
   expression: (
     b: GraphBuilder,
-    arguments_: { x: number; y: number; a: number; c: number; s: number },
+    operands: { x: number; y: number; a: number; c: number; s: number },
   ) => number,
   expected: string | null,
 ): void {
