@@ -7,17 +7,20 @@ import type { PhiloxDistribution } from "./philox.ts";
 
 const WORKGROUP = 64;
 
-const PHILOX = `
+/** The generator in WGSL, function by function; each calls only those before it. */
+export const philoxFunctions = {
+  multiplyHigh: `
 fn multiplyHigh(a : u32, b : u32) -> u32 {
   let aLow = a & 0xffffu; let aHigh = a >> 16u;
   let bLow = b & 0xffffu; let bHigh = b >> 16u;
   let middle = aHigh * bLow + ((aLow * bLow) >> 16u);
   let cross = aLow * bHigh + (middle & 0xffffu);
   return aHigh * bHigh + (middle >> 16u) + (cross >> 16u);
-}
-fn philox(counter : vec4<u32>, key : vec2<u32>) -> vec4<u32> {
+}`,
+  philox: `
+fn philox(counter : vec4<u32>, seed : vec2<u32>) -> vec4<u32> {
   var c = counter;
-  var k = key;
+  var k = seed;
   for (var round = 0; round < 10; round++) {
     let high0 = multiplyHigh(0xd2511f53u, c.x); let low0 = 0xd2511f53u * c.x;
     let high1 = multiplyHigh(0xcd9e8d57u, c.z); let low1 = 0xcd9e8d57u * c.z;
@@ -25,10 +28,12 @@ fn philox(counter : vec4<u32>, key : vec2<u32>) -> vec4<u32> {
     k = k + vec2<u32>(0x9e3779b9u, 0xbb67ae85u);
   }
   return c;
-}
-fn toUniform(word : u32) -> f32 {
-  return (f32(word >> 9u) + 0.5) * 1.1920928955078125e-7;
-}`;
+}`,
+  toUniform: `
+fn toUniform(word : u32) -> f32 { return (f32(word >> 9u) + 0.5) * 1.1920928955078125e-7; }`,
+} as const;
+
+const PHILOX = Object.values(philoxFunctions).join("");
 
 /**
  * Polynomials of Moshier's Cephes library (single precision, netlib.org/cephes), since the built-in

@@ -159,7 +159,9 @@ function runnable(
     },
     run(repeat = 1) {
       if (!Number.isInteger(repeat) || repeat < 0 || repeat >= 2 ** 31) {
-        throw new JitError(`a program is to run ${repeat} times, expected a whole number`);
+        throw new JitError(
+          `a program is to run ${repeat} times, expected a whole number below 2^31`,
+        );
       }
       program.run(repeat);
     },

@@ -68,7 +68,7 @@ export function pipelineOf(device: GPUDevice, dispatch: Dispatch): Promise<GPUCo
     requireNotLost(state);
     throw new JitError(
       `the kernel "${dispatch.label}" does not compile on this WebGPU device ` +
-        `(${firstLine(error)}): expected it to; use --device wasm, and report it`,
+        `(${firstLine(error)}): expected it to; use the device "wasm", and report it`,
     );
   });
   state.pipelines.set(dispatch.code, pipeline);

@@ -79,7 +79,7 @@ function requireFits(bytes: number, limits: GPUSupportedLimits) {
         mebibytes(bytes)
       } MiB of device memory in one buffer: expected at most ` +
         `${mebibytes(limits[name])} MiB (the device's ${name}); ` +
-        "take a smaller batch, or --device wasm",
+        'take a smaller batch, or the device "wasm"',
     );
   }
 }
@@ -103,7 +103,7 @@ async function allocate(device: GPUDevice, size: number): Promise<GPUBuffer> {
   buffer?.destroy();
   throw new JitError(
     `the device refused ${mebibytes(size)} MiB of memory (${firstLine(error)}): ` +
-      "expected so much to be free; take a smaller batch, or --device wasm",
+      'expected so much to be free; take a smaller batch, or the device "wasm"',
   );
 }
 

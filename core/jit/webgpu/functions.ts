@@ -5,6 +5,7 @@
  * Moshier's Cephes library (single precision, netlib.org/cephes) where nothing else is said, and
  * special values are told by their bits.
  */
+import { philoxFunctions } from "../../tensor/philox_webgpu.ts";
 import type { DataType, ElementwiseName } from "../elementwise.ts";
 import type { Shader } from "./shader.ts";
 
@@ -124,14 +125,7 @@ fn exponentialMinusOne(x : f32) -> f32 {
     "exponential",
   ),
 
-  multiplyHigh: fixed(`
-fn multiplyHigh(a : u32, b : u32) -> u32 {
-  let aLow = a & 0xffffu; let aHigh = a >> 16u;
-  let bLow = b & 0xffffu; let bHigh = b >> 16u;
-  let middle = aHigh * bLow + ((aLow * bLow) >> 16u);
-  let cross = aLow * bHigh + (middle & 0xffffu);
-  return aHigh * bHigh + (middle >> 16u) + (cross >> 16u);
-}`),
+  multiplyHigh: fixed(philoxFunctions.multiplyHigh),
 
   // Cody and Waite's subtraction of multiples of π/2 in three parts; for large arguments Payne and
   // Hanek's (1983): the product with as many bits of 2/π as matter, in integers.
@@ -356,24 +350,8 @@ fn toInteger(x : f32) -> i32 {
     "isNotANumber",
   ),
 
-  philox: fixed(
-    `
-fn philox(counter : vec4<u32>, seed : vec2<u32>) -> vec4<u32> {
-  var c = counter;
-  var k = seed;
-  for (var round = 0; round < 10; round++) {
-    let high0 = multiplyHigh(0xd2511f53u, c.x); let low0 = 0xd2511f53u * c.x;
-    let high1 = multiplyHigh(0xcd9e8d57u, c.z); let low1 = 0xcd9e8d57u * c.z;
-    c = vec4<u32>(high1 ^ c.y ^ k.x, low1, high0 ^ c.w ^ k.y, low0);
-    k = k + vec2<u32>(0x9e3779b9u, 0xbb67ae85u);
-  }
-  return c;
-}`,
-    "multiplyHigh",
-  ),
-
-  toUniform: fixed(`
-fn toUniform(word : u32) -> f32 { return (f32(word >> 9u) + 0.5) * 1.1920928955078125e-7; }`),
+  philox: fixed(philoxFunctions.philox, "multiplyHigh"),
+  toUniform: fixed(philoxFunctions.toUniform),
 
   // Box and Muller's. Quarter turns are told apart exactly, since four times a uniform is exact.
   normalPair: fixed(

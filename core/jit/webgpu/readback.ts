@@ -84,7 +84,7 @@ export function createReader(
         requireNotLost(state);
         throw new JitError(
           `the WebGPU device failed (${firstLine(error)}): the run's last checkpoint is intact; ` +
-            "start again from it, with a smaller batch or --device wasm",
+            'start again from it, with a smaller batch or the device "wasm"',
         );
       }
     },
