@@ -3,7 +3,8 @@ import type { Peer, Variant } from "../../bench/train/peer.ts";
 import { median, type RoundOptions, timeRatio, timeWork } from "../../bench/train/rounds.ts";
 import type { Work } from "../../bench/train/works.ts";
 
-const work: Work = { name: "a product", kind: "product", m: 1, k: 1, n: 1, inner: 1 };
+const target = { kind: "speed", gigaflops: 1 } as const;
+const work: Work = { name: "a product", target, kind: "product", m: 1, k: 1, n: 1, inner: 1 };
 
 const options: RoundOptions = {
   rounds: 5,
