@@ -61,9 +61,9 @@ Deno.test("in text, a stopped run says how to go on, and a complete one that it 
   inTemporaryDirectory(async (cwd) => {
     // Nothing is read or written for a long time: the program has to listen all the same.
     const rarely = ["log", "checkpoint", "sample"].flatMap((what) =>
-      set(`training.${what}Every=3000`)
+      set(`training.${what}Every=3000000`)
     );
-    const text = [...small.filter((word) => word !== "--json"), ...rarely, "--steps", "3000"];
+    const text = [...small.filter((word) => word !== "--json"), ...rarely, "--steps", "3000000"];
     const run = startVapo(["train", ...text, "--out", "my run"], { cwd });
     while (!await Deno.stat(`${cwd}/my run/checkpoints/step-00000000`).catch(() => null)) {
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -73,8 +73,8 @@ Deno.test("in text, a stopped run says how to go on, and a complete one that it 
     const { code, stdout, stderr } = await run.end();
     assertEquals(code, 130);
     assertMatch(stderr, /\nstopping after this step; Ctrl-C once more to stop at once\n/);
-    const step = Number(/^stopped and saved at step (\d+) of 3000\n/.exec(stdout)?.[1]);
-    assert(step < 3000, stdout);
+    const step = Number(/^stopped and saved at step (\d+) of 3000000\n/.exec(stdout)?.[1]);
+    assert(step < 3_000_000, stdout);
     assertMatch(stdout, /\nnext: vapo train --resume 'my run'\n$/);
 
     await vapo(["train", ...small, "--steps", "1", "--out", "short"], { cwd });
