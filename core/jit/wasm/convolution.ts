@@ -18,7 +18,7 @@ import { emitFewResults, fewResultsScratchCells, hasFewResults } from "./convolu
 import { sumChunks } from "./chunk_sum.ts";
 import { type Gathering, gatheringOf, type TapClass, termsOf } from "./convolution_taps.ts";
 import { alignBytes, type EmitterContext, type Phase } from "./emitter.ts";
-import { copyCells, gatherRows } from "./image_rows.ts";
+import { copyCells, gatherRows, gradientPixels, walkPixels } from "./image_rows.ts";
 import { countedLoop, minimum, rowSteps } from "./micro_kernel.ts";
 import { packPanel } from "./packing.ts";
 import { emitProduct, type ProductKernel, productScratchCells } from "./product.ts";
@@ -427,8 +427,6 @@ function filterRows({ filterHeight, filterWidth, inputChannels }: ConvolutionGeo
 
 /** Cells of partial filter gradients, about, at most. */
 const partialCells = 2 << 20;
-/** Pixels at a time. */
-const gradientPixels = 64;
 /** Up to so many rows, a unit does all of the filter. */
 const fewFilterRows = 144;
 
@@ -516,22 +514,11 @@ function filterGradient(context: EmitterContext, kernel: ConvolutionKernel): Pha
           ),
         ),
       ),
-      pixel.set(i32.mul(chunk.get, i32.const(pixels))),
-      last.set(minimum(i32.add(pixel.get, i32.const(pixels)), total)),
-      control.loop(
-        number.set(minimum(i32.sub(last.get, pixel.get), gradientPixels)),
-        row.set(i32.divU(pixel.get, i32.const(outputWidth))),
-        image.set(i32.divU(row.get, i32.const(outputHeight))),
+      walkPixels(
+        { chunk, pixel, last, number, row, image },
+        { pixels, total, height: outputHeight, width: outputWidth },
         gatherTap(0),
-        control.if(
-          i32.eq(pixel.get, i32.mul(chunk.get, i32.const(pixels))),
-          multiply(false),
-          multiply(true),
-        ),
-        control.brIf(
-          i32.ltS(pixel.tee(i32.add(pixel.get, number.get)), last.get),
-          0,
-        ),
+        multiply,
       ),
     ]));
   });

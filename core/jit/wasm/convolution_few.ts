@@ -16,7 +16,7 @@ import {
 } from "./block_product.ts";
 import { type Gathering, gatheringOf, type TapClass } from "./convolution_taps.ts";
 import { alignBytes, type EmitterContext, type Phase } from "./emitter.ts";
-import { gatherRows } from "./image_rows.ts";
+import { gatherRows, gradientPixels, walkPixels } from "./image_rows.ts";
 import { countedLoop, minimum, storeColumns } from "./micro_kernel.ts";
 import { biased, rowFinish } from "./row_finish.ts";
 
@@ -389,9 +389,6 @@ function sumTaps(
   });
 }
 
-/** Pixels at a time in a filter gradient. */
-const gradientPixels = 64;
-
 function planChunks(
   { batch, inputHeight, inputWidth }: ConvolutionGeometry,
 ): { chunks: number; pixels: number; total: number } {
@@ -438,12 +435,9 @@ function fewGradientPhases(context: EmitterContext, kernel: ConvolutionKernel): 
         i32.const(panels),
       );
     return made.body(countedLoop(chunk, start.get, end.get, [
-      pixel.set(i32.mul(chunk.get, i32.const(pixels))),
-      last.set(minimum(i32.add(pixel.get, i32.const(pixels)), total)),
-      control.loop(
-        number.set(minimum(i32.sub(last.get, pixel.get), gradientPixels)),
-        row.set(i32.divU(pixel.get, i32.const(inputWidth))),
-        image.set(i32.divU(row.get, i32.const(inputHeight))),
+      walkPixels(
+        { chunk, pixel, last, number, row, image },
+        { pixels, total, height: inputHeight, width: inputWidth },
         gatherRows(module, gathering, taps).call(
           i32.add(dy.get, i32.mul(image.get, i32.const(outputBytes))),
           i32.sub(row.get, i32.mul(image.get, i32.const(inputHeight))),
@@ -451,15 +445,7 @@ function fewGradientPhases(context: EmitterContext, kernel: ConvolutionKernel): 
           number.get,
           scratch.get,
         ),
-        control.if(
-          i32.eq(pixel.get, i32.mul(chunk.get, i32.const(pixels))),
-          multiply(false),
-          multiply(true),
-        ),
-        control.brIf(
-          i32.ltS(pixel.tee(i32.add(pixel.get, number.get)), last.get),
-          0,
-        ),
+        multiply,
       ),
     ]));
   });

@@ -9,11 +9,12 @@ import {
   f32x4,
   type FunctionBuilder,
   i32,
+  type Local,
   type ModuleBuilder,
   v128,
 } from "./assembler.ts";
 import { type Gathering, type TapClass, termsOf } from "./convolution_taps.ts";
-import { countedLoop, loadLanes, storeColumns } from "./micro_kernel.ts";
+import { countedLoop, loadLanes, minimum, storeColumns } from "./micro_kernel.ts";
 
 /** Copies of at most so many cells are straight code. */
 const inlineCells = 32;
@@ -141,4 +142,50 @@ export function gatherRows(
       ]),
     ]));
   });
+}
+
+/** Pixels of a filter's gradient at a time. */
+export const gradientPixels = 64;
+
+/** Variables of a walk over the pixels of a chunk; the walk sets all but `chunk`. */
+export interface PixelWalk {
+  /** Number of the chunk. */
+  readonly chunk: Local;
+  /** First pixel of the block at hand, among those of all images; the chunk's end. */
+  readonly pixel: Local;
+  readonly last: Local;
+  /** How many pixels the block has. */
+  readonly number: Local;
+  /** The first pixel's row, among those of all images, and its image. */
+  readonly row: Local;
+  readonly image: Local;
+}
+
+/** Code that visits a chunk of pixels in blocks; `visit(false)` is for the first, `visit(true)` for others. */
+export function walkPixels(
+  { chunk, pixel, last, number, row, image }: PixelWalk,
+  { pixels, total, height, width }: {
+    /** A chunk's pixels, and all there are. */
+    readonly pixels: number;
+    readonly total: number;
+    /** Of an image. */
+    readonly height: number;
+    readonly width: number;
+  },
+  gather: Code,
+  visit: (accumulate: boolean) => Code,
+): Code {
+  const first = i32.mul(chunk.get, i32.const(pixels));
+  return [
+    pixel.set(first),
+    last.set(minimum(i32.add(pixel.get, i32.const(pixels)), total)),
+    control.loop(
+      number.set(minimum(i32.sub(last.get, pixel.get), gradientPixels)),
+      row.set(i32.divU(pixel.get, i32.const(width))),
+      image.set(i32.divU(row.get, i32.const(height))),
+      gather,
+      control.if(i32.eq(pixel.get, first), visit(false), visit(true)),
+      control.brIf(i32.ltS(pixel.tee(i32.add(pixel.get, number.get)), last.get), 0),
+    ),
+  ];
 }

@@ -4,6 +4,7 @@
  */
 import { JitError } from "../errors.ts";
 import { ModuleBuilder } from "./assembler.ts";
+import { alignBytes } from "./emitter.ts";
 import { arrange, controlBlock, emitDriver, failures, type Step } from "./driver.ts";
 import { mayWait, type ThreadPool, threadPool, usableThreads } from "./thread_pool.ts";
 import { provokeCollection } from "./worker.ts";
@@ -62,8 +63,8 @@ export async function loadProgram(source: ProgramSource): Promise<WasmProgram> {
   const segments = threads === wanted ? arranged : arrange(steps, 1);
 
   const phases = segments.flatMap(({ alone, shared }) => [...alone, ...shared]);
-  const scratchBytes = alignLine(Math.max(0, ...phases.map(({ phase }) => phase.scratchBytes)));
-  const scratch = alignLine(arena + 4 * source.arenaCells);
+  const scratchBytes = alignBytes(Math.max(0, ...phases.map(({ phase }) => phase.scratchBytes)));
+  const scratch = alignBytes(arena + 4 * source.arenaCells);
   const pages = Math.ceil((scratch + threads * scratchBytes) / pageBytes);
   checkSize(pages, source.arenaCells, threads, scratchBytes);
   emitDriver(module, segments, {
@@ -193,10 +194,6 @@ function allocate(pages: number, shared: boolean): WebAssembly.Memory {
       { cause: error },
     );
   }
-}
-
-function alignLine(bytes: number): number {
-  return Math.ceil(bytes / 64) * 64;
 }
 
 /** Milliseconds since the last call. */

@@ -10,9 +10,13 @@ import { alignBytes, type EmitterContext, type Phase } from "./emitter.ts";
 import { countedLoop, rowSteps } from "./micro_kernel.ts";
 import { biased, rowFinish } from "./row_finish.ts";
 import {
+  locateTile,
+  pixelAddress,
   pixelAddresses,
   planeBytes,
   type TiledImage,
+  type Tiling,
+  tilingOf,
   transformBytes,
   transformInputTile,
   transformOutputTile,
@@ -24,23 +28,6 @@ export type WinogradConvolutionKernel = Extract<Kernel, { kind: "winogradConvolu
 
 /** Bytes of the planes that a thread works on at a time, about: half of a second-level cache. */
 const cacheBytes = 1 << 20;
-
-/** How many tiles there are. */
-export interface Tiling {
-  /** In a row of tiles. */
-  readonly across: number;
-  /** Rows of tiles in an image. */
-  readonly down: number;
-  /** Rows of tiles in all images. */
-  readonly bands: number;
-}
-
-/** The tiles of a convolution's output. */
-export function tilingOf({ batch, outputHeight, outputWidth }: ConvolutionGeometry): Tiling {
-  const across = Math.ceil(outputWidth / outputTile);
-  const down = Math.ceil(outputHeight / outputTile);
-  return { across, down, bands: batch * down };
-}
 
 /** How tiles are divided among units, and into chunks that are done at a time. */
 interface TilePlan {
@@ -271,7 +258,7 @@ export function emitChunkInput(
   image: TiledImage,
 ) {
   const { padTop, padLeft } = geometry;
-  const { across, down } = tilingOf(geometry);
+  const tiling = tilingOf(geometry), { across, down } = tiling;
   const { channels, height, width } = image;
   const key = [across, down, padTop, padLeft, channels, height, width, image.planeBytes];
   return module.shared(`winogradInputs:${key}`, () => {
@@ -281,35 +268,13 @@ export function emitChunkInput(
     const inside = (value: Code, extent: number): Code =>
       extent < inputTile ? i32.const(0) : i32.leU(value, i32.const(extent - inputTile));
     return made.body(countedLoop(i, i32.const(0), count.get, [
-      band.set(i32.divU(i32.add(first.get, i.get), i32.const(across))),
-      column.set(
-        i32.sub(i32.add(first.get, i.get), i32.mul(band.get, i32.const(across))),
-      ),
-      pixels.set(
-        i32.add(
-          x.get,
-          i32.mul(i32.divU(band.get, i32.const(down)), i32.const(4 * height * width * channels)),
-        ),
-      ),
-      row.set(
-        i32.sub(
-          i32.mul(i32.remU(band.get, i32.const(down)), i32.const(outputTile)),
-          i32.const(padTop),
-        ),
-      ),
-      column.set(
-        i32.sub(i32.mul(column.get, i32.const(outputTile)), i32.const(padLeft)),
-      ),
+      locateTile({ band, row, column, pixels }, x.get, i32.add(first.get, i.get), tiling, image),
+      row.set(i32.sub(row.get, i32.const(padTop))),
+      column.set(i32.sub(column.get, i32.const(padLeft))),
       control.if(
         i32.and(inside(row.get, height), inside(column.get, width)),
         transformInputTile(module, image, false).call(
-          i32.add(
-            pixels.get,
-            i32.mul(
-              i32.add(i32.mul(row.get, i32.const(width)), column.get),
-              i32.const(4 * channels),
-            ),
-          ),
+          pixelAddress(image, pixels.get, row.get, column.get),
           target.get,
           temporary.get,
         ),
@@ -338,7 +303,7 @@ function emitChunkOutput(
   geometry: ConvolutionGeometry,
   image: TiledImage,
 ) {
-  const { across, down } = tilingOf(geometry);
+  const tiling = tilingOf(geometry), { across, down } = tiling;
   const { channels, height, width } = image;
   const key = [across, down, channels, height, width, image.planeBytes];
   return module.shared(`winogradOutputs:${key}`, () => {
@@ -350,13 +315,7 @@ function emitChunkOutput(
     const whole = height % outputTile === 0 && width % outputTile === 0;
     const interior = transformOutputTile(module, image, false).call(
       source.get,
-      i32.add(
-        pixels.get,
-        i32.mul(
-          i32.add(i32.mul(row.get, i32.const(width)), column.get),
-          i32.const(4 * channels),
-        ),
-      ),
+      pixelAddress(image, pixels.get, row.get, column.get),
       temporary.get,
     );
     const edge = (): Code => [
@@ -370,20 +329,7 @@ function emitChunkOutput(
       transformOutputTile(module, image, true).call(source.get, table.get, temporary.get),
     ];
     return made.body(countedLoop(i, i32.const(0), count.get, [
-      band.set(i32.divU(i32.add(first.get, i.get), i32.const(across))),
-      column.set(
-        i32.mul(
-          i32.sub(i32.add(first.get, i.get), i32.mul(band.get, i32.const(across))),
-          i32.const(outputTile),
-        ),
-      ),
-      pixels.set(
-        i32.add(
-          y.get,
-          i32.mul(i32.divU(band.get, i32.const(down)), i32.const(4 * height * width * channels)),
-        ),
-      ),
-      row.set(i32.mul(i32.remU(band.get, i32.const(down)), i32.const(outputTile))),
+      locateTile({ band, row, column, pixels }, y.get, i32.add(first.get, i.get), tiling, image),
       whole ? interior : control.if(
         i32.and(inside(row.get, height), inside(column.get, width)),
         interior,

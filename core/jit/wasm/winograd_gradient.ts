@@ -15,12 +15,15 @@ import {
 import { alignBytes, type EmitterContext, type Phase } from "./emitter.ts";
 import { countedLoop, loadLanes } from "./micro_kernel.ts";
 import { biased, rowFinish } from "./row_finish.ts";
-import { emitChunkInput, type Tiling, tilingOf } from "./winograd.ts";
+import { emitChunkInput } from "./winograd.ts";
 import {
   channelLoop,
+  locateTile,
   pixelAddresses,
   planeBytes,
   type TiledImage,
+  type Tiling,
+  tilingOf,
   transformBytes,
   transformTile,
 } from "./winograd_tiles.ts";
@@ -183,27 +186,12 @@ function emitChunkGradient(
   geometry: ConvolutionGeometry,
   { output, chunk, tiling }: GradientPlan,
 ): FunctionBuilder {
-  const { channels, height, width } = output;
-  const { across, down } = tiling;
   return module.shared(`winogradGradients:${JSON.stringify([geometry, chunk])}`, () => {
     const made = module.function("winogradGradients", Array(7).fill("i32"));
     const [dy, first, count, target, temporary, table, zeros] = made.parameters;
     const [i, band, row, column, pixels] = made.locals("i32", 5);
     return made.body(countedLoop(i, i32.const(0), count.get, [
-      band.set(i32.divU(i32.add(first.get, i.get), i32.const(across))),
-      column.set(
-        i32.mul(
-          i32.sub(i32.add(first.get, i.get), i32.mul(band.get, i32.const(across))),
-          i32.const(outputTile),
-        ),
-      ),
-      pixels.set(
-        i32.add(
-          dy.get,
-          i32.mul(i32.divU(band.get, i32.const(down)), i32.const(4 * height * width * channels)),
-        ),
-      ),
-      row.set(i32.mul(i32.remU(band.get, i32.const(down)), i32.const(outputTile))),
+      locateTile({ band, row, column, pixels }, dy.get, i32.add(first.get, i.get), tiling, output),
       pixelAddresses(module, outputTile, output).call(
         pixels.get,
         row.get,

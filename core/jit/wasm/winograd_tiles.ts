@@ -11,6 +11,7 @@ import {
   type ModuleBuilder,
   v128,
 } from "./assembler.ts";
+import type { ConvolutionGeometry } from "../kernels.ts";
 import { alignBytes } from "./emitter.ts";
 import { countedLoop } from "./micro_kernel.ts";
 import {
@@ -20,6 +21,67 @@ import {
   outputTransform,
   type Transform,
 } from "./winograd_transform.ts";
+
+/** How many tiles there are. */
+export interface Tiling {
+  /** In a row of tiles. */
+  readonly across: number;
+  /** Rows of tiles in an image. */
+  readonly down: number;
+  /** Rows of tiles in all images. */
+  readonly bands: number;
+}
+
+/** The tiles of a convolution's output. */
+export function tilingOf({ batch, outputHeight, outputWidth }: ConvolutionGeometry): Tiling {
+  const across = Math.ceil(outputWidth / outputTile);
+  const down = Math.ceil(outputHeight / outputTile);
+  return { across, down, bands: batch * down };
+}
+
+/** Code that finds a tile's image (at `pixels`) and, among its output pixels, the tile's first. */
+export function locateTile(
+  { band, row, column, pixels }: {
+    readonly band: Local;
+    readonly row: Local;
+    readonly column: Local;
+    readonly pixels: Local;
+  },
+  images: Code,
+  tile: Code,
+  { across, down }: Tiling,
+  { channels, height, width }: TiledImage,
+): Code {
+  return [
+    band.set(i32.divU(tile, i32.const(across))),
+    column.set(
+      i32.mul(
+        i32.sub(tile, i32.mul(band.get, i32.const(across))),
+        i32.const(outputTile),
+      ),
+    ),
+    pixels.set(
+      i32.add(
+        images,
+        i32.mul(i32.divU(band.get, i32.const(down)), i32.const(4 * height * width * channels)),
+      ),
+    ),
+    row.set(i32.mul(i32.remU(band.get, i32.const(down)), i32.const(outputTile))),
+  ];
+}
+
+/** The address of pixel (row, column) of the image at `pixels`. */
+export function pixelAddress(
+  { channels, width }: Omit<TiledImage, "height" | "planeBytes">,
+  pixels: Code,
+  row: Code,
+  column: Code,
+): Code {
+  return i32.add(
+    pixels,
+    i32.mul(i32.add(i32.mul(row, i32.const(width)), column), i32.const(4 * channels)),
+  );
+}
 
 /** Bytes that a 2-D transform needs in passing. */
 export const transformBytes = 640;
@@ -192,13 +254,7 @@ export function pixelAddresses(
           i32.store(
             table.get,
             control.select(
-              i32.add(
-                image.get,
-                i32.mul(
-                  i32.add(i32.mul(row.get, i32.const(width)), column.get),
-                  i32.const(4 * channels),
-                ),
-              ),
+              pixelAddress({ channels, width }, image.get, row.get, column.get),
               fallback.get,
               i32.and(
                 i32.ltU(row.get, i32.const(height)),
