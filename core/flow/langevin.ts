@@ -4,7 +4,7 @@
  */
 import { fork, type RandomKey, randomNormal, type Tensor, tf } from "../tensor/mod.ts";
 import type { GaussianPath } from "../homotopy/gaussian_path.ts";
-import type { VelocityField } from "./velocity.ts";
+import { scoreScale, type VelocityField } from "./velocity.ts";
 
 /** What a refinement is told. */
 export interface LangevinOptions {
@@ -81,9 +81,9 @@ export function langevinCoefficients(
   time: number,
   stepSize = 0.2,
 ): LangevinCoefficients {
-  const { alpha, beta, alphaDot, betaDot } = path.at(time);
-  const h = stepSize * beta ** 2;
-  const scale = -0.5 * h / ((alphaDot * beta - alpha * betaDot) * beta);
+  const coefficients = path.at(time), { alpha, alphaDot } = coefficients;
+  const h = stepSize * coefficients.beta ** 2;
+  const scale = 0.5 * h * scoreScale(coefficients);
   return {
     positionWeight: 1 + alphaDot * scale,
     velocityWeight: -alpha * scale,

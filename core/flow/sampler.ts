@@ -30,6 +30,7 @@ import { breather } from "./ode/stepping_loop.ts";
 import type { Tableau } from "./ode/tableaus.ts";
 import {
   isSdeMethod,
+  sdeEvaluations,
   type SdeMethod,
   sdeMethodNames,
   sdeNotFinite,
@@ -368,7 +369,7 @@ async function integrateSde(
       signal,
       () => sdeNotFinite(method, steps),
     );
-    return { y, frames, nfev: steps * (method === "euler-maruyama" ? 1 : 2) };
+    return { y, frames, nfev: sdeEvaluations(method, steps) };
   }
   const frames: Float32Array[] = [];
   let step = 0;

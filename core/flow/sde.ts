@@ -7,7 +7,7 @@
 import { fork, type RandomKey, randomNormal, type Tensor, tf } from "../tensor/mod.ts";
 import { NonFiniteError, VapoError } from "../errors.ts";
 import type { GaussianPath } from "../homotopy/gaussian_path.ts";
-import type { VelocityField } from "./velocity.ts";
+import { scoreScale, type VelocityField } from "./velocity.ts";
 
 /**
  * The stochastic solvers by name: Maruyama (1955), and Heun's for additive noise.
@@ -112,7 +112,12 @@ export async function solveSde(
     x.dispose();
     throw error;
   }
-  return { y: x, nfev: steps * (method === "euler-maruyama" ? 1 : 2) };
+  return { y: x, nfev: sdeEvaluations(method, steps) };
+}
+
+/** Velocity evaluations that so many steps take. */
+export function sdeEvaluations(method: SdeMethod, steps: number): number {
+  return steps * (method === "euler-maruyama" ? 1 : 2);
 }
 
 /** Checks options and fills in the default noise. */
@@ -170,10 +175,10 @@ export function sdeStepCoefficients(
   noise: number,
 ): SdeStepCoefficients<number> {
   const at = (u: number) => {
-    const { alpha, beta, alphaDot, betaDot } = path.at(Math.min(u, path.uMax));
+    const coefficients = path.at(Math.min(u, path.uMax)), { alpha, alphaDot } = coefficients;
     const g = diffusion(path, u, noise);
-    // ½g² times the score of scoreFromVelocity, as weights of x and ∇Φ.
-    const scale = -0.5 * g * g / ((alphaDot * beta - alpha * betaDot) * beta);
+    // ½g² times the score, as weights of x and ∇Φ.
+    const scale = 0.5 * g * g * scoreScale(coefficients);
     return {
       noise: g * Math.sqrt(h),
       velocityWeight: 1 - alpha * scale,

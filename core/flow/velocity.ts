@@ -223,8 +223,13 @@ export function hutchinsonLaplacianAt(
 export function scoreFromVelocity(
   x: Tensor,
   velocity: Tensor,
-  { alpha, beta, alphaDot, betaDot }: PathCoefficients<number>,
+  coefficients: PathCoefficients<number>,
 ): Tensor {
-  const scale = -1 / ((alphaDot * beta - alpha * betaDot) * beta);
+  const { alpha, alphaDot } = coefficients, scale = scoreScale(coefficients);
   return tf.tidy(() => tf.mul(tf.sub(tf.mul(x, alphaDot), tf.mul(velocity, alpha)), scale));
+}
+
+/** −1/((α̇β − αβ̇)β): the score of {@link scoreFromVelocity} is that times (α̇x − α∇Φ). */
+export function scoreScale({ alpha, beta, alphaDot, betaDot }: PathCoefficients<number>): number {
+  return -1 / ((alphaDot * beta - alpha * betaDot) * beta);
 }

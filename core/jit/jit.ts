@@ -4,7 +4,8 @@
  * arena, and run on threads of SIMD WebAssembly or as one WebGPU command buffer.
  */
 import { type Tensor, tf } from "../tensor/mod.ts";
-import { deviceThreads, requireThreads } from "../tensor/device.ts";
+import { deviceThreads } from "../tensor/device.ts";
+import { requireThreads } from "../tensor/threads.ts";
 import { JitError } from "./errors.ts";
 import { explain, type ExplainOptions } from "./explain.ts";
 import type { Graph } from "./graph.ts";

@@ -6,6 +6,7 @@ import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { VapoError } from "../errors.ts";
+import { defaultThreads, requireThreads } from "./threads.ts";
 import { registerWasmKernels } from "./wasm_kernels.ts";
 
 /**
@@ -137,7 +138,7 @@ export async function openDevice(
   options: DeviceOptions = {},
 ): Promise<DeviceInfo> {
   const chosen = await chooseDevice(name);
-  threads = requireThreads(options.threads ?? availableThreads());
+  threads = requireThreads(options.threads ?? defaultThreads());
   if (chosen.name === "wasm") await openWasm(options);
   else if (chosen.name === "webgpu") await openWebGpu();
   else await openCpu();
@@ -146,28 +147,9 @@ export async function openDevice(
 
 let threads: number | undefined;
 
-const MOST_THREADS = 256;
-
-/** How many threads there are to be had: 1 where memory cannot be shared between them. */
-function availableThreads(): number {
-  if (typeof SharedArrayBuffer === "undefined") return 1;
-  const cores = (globalThis.navigator as Navigator | undefined)?.hardwareConcurrency ?? 1;
-  return Math.min(Math.max(1, cores), MOST_THREADS);
-}
-
-/**
- * A number of threads, checked.
- *
- * @throws {VapoError} for none, or more than there may be
- */
-export function requireThreads(count: number): number {
-  if (Number.isSafeInteger(count) && count >= 1 && count <= MOST_THREADS) return count;
-  throw new VapoError(`threads is ${count}: expected a whole number from 1 to ${MOST_THREADS}`);
-}
-
 /** Threads that compiled programs run on: those that the device was opened with. */
 export function deviceThreads(): number {
-  return threads ?? availableThreads();
+  return threads ?? defaultThreads();
 }
 
 async function setBackend(name: string): Promise<void> {

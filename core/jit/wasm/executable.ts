@@ -2,6 +2,7 @@
  * @file From a plan to something that runs: emits every kernel for its place in memory, compiles the
  * module, and moves values between the host and the arena.
  */
+import { defaultThreads } from "../../tensor/threads.ts";
 import { JitError } from "../errors.ts";
 import type { Buffer, Executable, Kernel, Plan } from "../kernels.ts";
 import { kernelAccesses } from "./accesses.ts";
@@ -14,7 +15,6 @@ import { emitPad } from "./pad.ts";
 import { emitPhilox } from "./philox.ts";
 import { emitProduct, productScratchCells } from "./product.ts";
 import { loadProgram, type WasmProgram } from "./program.ts";
-import { defaultThreads } from "./thread_pool.ts";
 import { emitWinogradConvolution, winogradConvolutionScratchCells } from "./winograd.ts";
 import { emitWinogradFilter, winogradFilterScratchCells } from "./winograd_filter.ts";
 

@@ -5,6 +5,7 @@
  * alive. Idle workers spin for some microseconds and then sleep in shared memory, so that a run
  * starts without the event loop; only a new program goes by message.
  */
+import { canShareMemory } from "../../tensor/threads.ts";
 import { JitError } from "../errors.ts";
 import {
   type LoadMessage,
@@ -34,23 +35,11 @@ export interface ThreadPool {
 /** Seconds without an answer after which an idle worker is taken for dead. */
 const patience = 10;
 
-/** Whether memory can be shared between threads here. */
-export function canShareMemory(): boolean {
-  const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };
-  return typeof SharedArrayBuffer === "function" && typeof Atomics === "object" &&
-    (crossOriginIsolated ?? true);
-}
-
 let workersAreRefused = false;
 
 /** So many threads, or one where memory cannot be shared or workers have not been let start. */
 export function usableThreads(wanted: number): number {
   return canShareMemory() && !workersAreRefused ? Math.max(1, Math.floor(wanted)) : 1;
-}
-
-/** How many threads to use where nothing is said: one a processor, or one without shared memory. */
-export function defaultThreads(): number {
-  return canShareMemory() ? Math.max(1, globalThis.navigator?.hardwareConcurrency ?? 1) : 1;
 }
 
 /** Whether this thread may sleep in shared memory: not where it draws a page. */

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { JitError } from "../../../../core/jit/errors.ts";
 import { loadProgram, type WasmProgram } from "../../../../core/jit/wasm/program.ts";
-import { defaultThreads, threadPool } from "../../../../core/jit/wasm/thread_pool.ts";
+import { threadPool } from "../../../../core/jit/wasm/thread_pool.ts";
+import { defaultThreads } from "../../../../core/tensor/threads.ts";
 import { type Mix, mixOnHost, mixSteps } from "./synthetic.ts";
 
 const n = 48;
