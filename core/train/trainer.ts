@@ -87,7 +87,7 @@ export async function train(
   };
   const save = () =>
     withState(async (state) => {
-      await throwIfNotFinite(state, storage, saved);
+      throwIfNotFinite((await state.counters.firstNonFinite.data())[0], storage, saved);
       await saveCheckpoint(storage, state, step, keepCheckpoints);
       saved = step;
     });
@@ -117,7 +117,7 @@ export async function train(
       step++;
       const line = metrics && { step, ...metrics };
       if (line) {
-        await withState((state) => throwIfNotFinite(state, storage, saved));
+        throwIfNotFinite(await program.firstNonFinite(), storage, saved);
         await appendMetrics(storage, line);
       }
       if (step % checkpointEvery === 0 || step === steps) await save();
@@ -167,12 +167,8 @@ async function startOrResume(
   }
 }
 
-async function throwIfNotFinite(
-  state: TrainingState,
-  storage: RunStorage,
-  saved: number,
-): Promise<void> {
-  const [step] = await state.counters.firstNonFinite.data();
+/** Throws unless `step`, the first with a loss or a gradient that is not finite, is −1. */
+function throwIfNotFinite(step: number, storage: RunStorage, saved: number): void {
   if (step < 0) return;
   throw new NonFiniteError(
     `the loss or its gradient is not finite at step ${step}; the checkpoint of step ${saved} in ` +

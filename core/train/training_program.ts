@@ -22,6 +22,8 @@ export interface TrainingProgram {
    * device, so it is done only where they are to be noted.
    */
   step(logging: boolean): Promise<Record<string, number> | null>;
+  /** After a step: the first one whose loss or gradient was not finite, or −1. */
+  firstNonFinite(): Promise<number>;
   /** A copy of the state, which belongs to the caller. */
   state(): TrainingState;
   /** Frees everything. */
@@ -57,10 +59,12 @@ async function compiledProgram(
   state: TrainingState,
 ): Promise<TrainingProgram> {
   type State = TrainingState & TensorRecord;
-  const session = await jit(
-    wholeStep(problem) as unknown as (state: State) => { state: State; metrics: StepMetrics },
-    { donate: true },
-  ).load(state as State);
+  const step = wholeStep(problem);
+  const session = await jit((before: State) => {
+    const { state, metrics } = step(before);
+    const { firstNonFinite } = state.counters;
+    return { state: state as State, metrics, firstNonFinite };
+  }, { donate: true }).load(state as State);
   let excess: Promise<Session<TensorRecord>> | undefined;
 
   /** What {@link excessOverMinimum} says of the state before a step, on the step's batch. */
@@ -87,6 +91,10 @@ async function compiledProgram(
       if (!logging) return null;
       const { metrics } = await session.read() as { metrics: HostTree };
       return { ...numbers(metrics), ...measured };
+    },
+    async firstNonFinite() {
+      const { firstNonFinite } = await session.read() as { firstNonFinite: Int32Array };
+      return firstNonFinite[0];
     },
     state: () => session.state(),
     dispose() {
@@ -119,6 +127,7 @@ function eagerProgram(problem: TrainingProblem, start: TrainingState): TrainingP
       tf.dispose(metrics);
       return logging ? line : null;
     },
+    firstNonFinite: async () => (await state.counters.firstNonFinite.data())[0],
     state: () => tf.tidy(() => copyState(state) as never),
     dispose: () => disposeState(state),
   };
