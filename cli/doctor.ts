@@ -12,6 +12,8 @@ import {
   openDevice,
   tf,
 } from "../core/tensor/mod.ts";
+import { hasRelaxedSimd, i32x4, ModuleBuilder } from "../core/jit/wasm/assembler.ts";
+import { canShareMemory } from "../core/tensor/threads.ts";
 import { silenceGraphicsDrivers } from "./device.ts";
 import { standardOutput } from "./terminal.ts";
 
@@ -61,9 +63,9 @@ async function examine(): Promise<Examination> {
     cores: navigator.hardwareConcurrency,
     memory: Deno.systemMemoryInfo().total,
     adapter,
-    simd: WebAssembly.validate(simdModule),
-    relaxedSimd: WebAssembly.validate(relaxedSimdModule),
-    sharedMemory: hasSharedMemory(),
+    simd: hasSimd(),
+    relaxedSimd: hasRelaxedSimd(),
+    sharedMemory: canShareMemory(),
     auto: { name, reason },
     speed,
   };
@@ -84,30 +86,11 @@ async function describeAdapter(): Promise<Examination["adapter"]> {
   return { ...found.description, limits: Object.fromEntries(limits) };
 }
 
-/** The header of a module with one function, () → v128, whose body follows. */
-function moduleOf(...body: number[]): Uint8Array<ArrayBuffer> {
-  const code = [0, ...body, 0x0b];
-  return Uint8Array.of(
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...[1, 5, 1, 0x60, 0, 1, 0x7b], // type section: () → v128
-    ...[3, 2, 1, 0], // function section
-    ...[10, code.length + 2, 1, code.length, ...code], // code section
-  );
-}
-
-const splatZero = [0x41, 0, 0xfd, 0x0f]; // i32.const 0, i8x16.splat
-/** One instruction of the fixed-width SIMD proposal: i8x16.popcnt. */
-const simdModule = moduleOf(...splatZero, 0xfd, 0x62);
-/** One instruction of the relaxed SIMD proposal: i8x16.relaxed_swizzle. */
-const relaxedSimdModule = moduleOf(...splatZero, ...splatZero, 0xfd, 0x80, 0x02);
-
-function hasSharedMemory(): boolean {
-  try {
-    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-    return memory.buffer instanceof SharedArrayBuffer;
-  } catch {
-    return false;
-  }
+/** Whether the engine has the fixed-width SIMD proposal: asked with a module that uses it. */
+function hasSimd(): boolean {
+  const module = new ModuleBuilder();
+  module.function("probe", [], ["v128"]).body(i32x4.const(0));
+  return WebAssembly.validate(module.encode({ pages: 1, shared: false }));
 }
 
 const SIZE = 256;

@@ -4,6 +4,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import type { PhiloxDistribution } from "./philox.ts";
+import { logarithmPolynomial, sineOfReduced } from "./wgsl_polynomials.ts";
 
 const WORKGROUP = 64;
 
@@ -36,9 +37,8 @@ fn toUniform(word : u32) -> f32 { return (f32(word >> 9u) + 0.5) * 1.19209289550
 const PHILOX = Object.values(philoxFunctions).join("");
 
 /**
- * Polynomials of Moshier's Cephes library (single precision, netlib.org/cephes), since the built-in
- * sine and cosine may be off by 2⁻¹¹ and the logarithm by 2⁻²¹: draws are then those of other devices
- * within some 10⁻⁶.
+ * The built-in sine and cosine may be off by 2⁻¹¹ and the logarithm by 2⁻²¹; by these draws are those of
+ * other devices within some 10⁻⁶.
  */
 const NORMAL = `
 fn logarithmOfUniform(uniform : f32) -> f32 {
@@ -46,29 +46,15 @@ fn logarithmOfUniform(uniform : f32) -> f32 {
   let shifted = bitcast<u32>(uniform) - 0x3f3504f3u;
   let exponent = f32(bitcast<i32>(shifted) >> 23u);
   let x = bitcast<f32>((shifted & 0x007fffffu) + 0x3f3504f3u) - 1.0;
-  let z = x * x;
-  var y = 7.0376836292e-2 * x - 1.1514610310e-1;
-  y = y * x + 1.1676998740e-1;
-  y = y * x - 1.2420140846e-1;
-  y = y * x + 1.4249322787e-1;
-  y = y * x - 1.6668057665e-1;
-  y = y * x + 2.0000714765e-1;
-  y = y * x - 2.4999993993e-1;
-  y = y * x + 3.3333331174e-1;
-  y = y * x * z + exponent * -2.12194440e-4 - 0.5 * z;
+  ${logarithmPolynomial}
+  y = y + exponent * -2.12194440e-4 - 0.5 * z;
   return x + y + exponent * 0.693359375;
 }
+${sineOfReduced}
 // The sine of (turns + more)·π/2.
 fn sineOfQuarterTurns(turns : f32, more : i32) -> f32 {
   let nearest = round(turns);
-  let quadrant = i32(nearest) + more;
-  let x = (turns - nearest) * 1.57079633;
-  let z = x * x;
-  let s = ((-1.9515295891e-4 * z + 8.3321608736e-3) * z - 1.6666654611e-1) * z * x + x;
-  let c = ((2.443315711809948e-5 * z - 1.388731625493765e-3) * z + 4.166664568298827e-2) * z * z -
-    0.5 * z + 1.0;
-  let value = select(s, c, (quadrant & 1) == 1);
-  return select(value, -value, (quadrant & 2) == 2);
+  return sineOfReduced((turns - nearest) * 1.57079633, i32(nearest) + more);
 }`;
 
 const STORE: Record<PhiloxDistribution, string> = {

@@ -6,6 +6,7 @@
  * special values are told by their bits.
  */
 import { philoxFunctions } from "../../tensor/philox_webgpu.ts";
+import { logarithmPolynomial, sineOfReduced } from "../../tensor/wgsl_polynomials.ts";
 import type { DataType, ElementwiseName } from "../elementwise.ts";
 import type { Shader } from "./shader.ts";
 
@@ -48,19 +49,6 @@ const fixed = (code: string, ...needs: FunctionName[]): LibraryFunction => ({
   needs,
 });
 
-/** log(1 + x) for 1 + x from √½ to √2. */
-const LOGARITHM_POLYNOMIAL = `
-  let z = x * x;
-  var y = 7.0376836292e-2 * x - 1.1514610310e-1;
-  y = y * x + 1.1676998740e-1;
-  y = y * x - 1.2420140846e-1;
-  y = y * x + 1.4249322787e-1;
-  y = y * x - 1.6668057665e-1;
-  y = y * x + 2.0000714765e-1;
-  y = y * x - 2.4999993993e-1;
-  y = y * x + 3.3333331174e-1;
-  y = y * x * z;`;
-
 /** The functions. */
 export const functions: Record<FunctionName, LibraryFunction> = {
   isNotANumber: fixed(`
@@ -83,7 +71,7 @@ fn naturalLogarithm(a : f32) -> f32 {
   let shifted = scaled - 0x3f3504f3u;
   let exponent = f32(i32(shifted) >> 23u) - select(0.0, 23.0, subnormal);
   let x = bitcast<f32>((shifted & 0x007fffffu) + 0x3f3504f3u) - 1.0;
-  ${LOGARITHM_POLYNOMIAL}
+  ${logarithmPolynomial}
   y += exponent * -2.12194440e-4;
   y += -0.5 * z;
   return x + y + exponent * 0.693359375;
@@ -94,7 +82,7 @@ fn naturalLogarithm(a : f32) -> f32 {
     `
 fn logarithmOnePlus(x : f32) -> f32 {
   if (x < -0.29 || x > 0.41 || isNotANumber(x)) { return naturalLogarithm(1.0 + x); }
-  ${LOGARITHM_POLYNOMIAL}
+  ${logarithmPolynomial}
   return x + (y - 0.5 * z);
 }`,
     "naturalLogarithm",
@@ -184,15 +172,7 @@ fn reduceAngle(x : f32) -> vec2<f32> {
   },
 
   // Of rest + quadrant·π/2, |rest| ≤ π/4.
-  sineOfReduced: fixed(`
-fn sineOfReduced(rest : f32, quadrant : i32) -> f32 {
-  let z = rest * rest;
-  let s = ((-1.9515295891e-4 * z + 8.3321608736e-3) * z - 1.6666654611e-1) * z * rest + rest;
-  let c = ((2.443315711809948e-5 * z - 1.388731625493765e-3) * z + 4.166664568298827e-2) * z * z -
-    0.5 * z + 1.0;
-  let value = select(s, c, (quadrant & 1) == 1);
-  return select(value, -value, (quadrant & 2) == 2);
-}`),
+  sineOfReduced: fixed(sineOfReduced),
 
   sine: fixed(
     `
