@@ -50,7 +50,7 @@ function direction(v: Tensor): Tensor {
 }
 
 /** A layer's weights: `name.kernel` as it is, or g·v/|v| from `name.v` and `name.g`. */
-function weights(parameters: TensorRecord, name: string): Tensor {
+export function layerWeights(parameters: TensorRecord, name: string): Tensor {
   return parameters[`${name}.kernel`] ??
     tf.mul(parameters[`${name}.g`], direction(parameters[`${name}.v`]));
 }
@@ -62,7 +62,7 @@ function multiply(x: Tensor, kernel: Tensor): Tensor {
 }
 
 function layer(parameters: TensorRecord, name: string, x: Tensor): Tensor {
-  return tf.add(multiply(x, weights(parameters, name)), parameters[`${name}.bias`]);
+  return tf.add(multiply(x, layerWeights(parameters, name)), parameters[`${name}.bias`]);
 }
 
 /** The layers as they are trained and sampled. */
