@@ -42,8 +42,10 @@ export {
   deviceNames,
   type DeviceOptions,
   fork,
+  gatherBytes,
   lossAndGradients,
   openDevice,
+  packBytes,
   randomBits,
   randomIndices,
   type RandomKey,
@@ -56,7 +58,9 @@ export {
   type Tensor4D,
   type TensorRecord,
   tf,
+  unpackBytes,
 } from "./core/tensor/mod.ts";
+export { type DeviceMemory, deviceMemory } from "./core/tensor/device_memory.ts";
 export { philox4x32 } from "./core/tensor/philox.ts";
 
 // Paths between prior and data, exact mixtures
@@ -82,20 +86,36 @@ export {
 
 // Potentials
 export { gelu } from "./core/potential/layers.ts";
+export {
+  describeLayers,
+  type LayerDescription,
+  parameterShapes,
+} from "./core/potential/description.ts";
 export { type MlpOptions, mlpPotential } from "./core/potential/mlp.ts";
-export { type Potential, sampleSize } from "./core/potential/potential.ts";
+export { type ApplyOptions, type Potential, sampleSize } from "./core/potential/potential.ts";
+export {
+  admParameterNames,
+  type UnetHead,
+  type UnetOptions,
+  unetPotential,
+} from "./core/potential/unet.ts";
 export { type WideResnetOptions, wideResnetPotential } from "./core/potential/wide_resnet.ts";
 
 // The compiler
 export {
+  DeviceMemoryError,
+  estimateProgram,
   type ExplainOptions,
   type HostTree,
   jit,
   JitError,
   type JitOptions,
   type Jitted,
+  type ProgramEstimate,
   type ProgramStatistics,
   type Session,
+  shapesOf,
+  type TensorSpec,
   type TensorTree,
 } from "./core/jit/mod.ts";
 
@@ -107,6 +127,12 @@ export {
   type EnergyLossOptions,
   type PathBatch,
 } from "./core/loss/energy_loss.ts";
+export {
+  initialSpectralVectors,
+  type SpectralRegularization,
+  spectralRegularization,
+  type SpectralRegularizationOptions,
+} from "./core/loss/spectral_regularization.ts";
 
 // Optimisers
 export { adam, type AdamOptions } from "./core/optim/adam.ts";
@@ -146,8 +172,35 @@ export {
 
 // Data
 export { decodeIdx, encodeIdx, type IdxArray, type IdxDtype, readIdx } from "./core/data/idx.ts";
-export { drawImages, fromUint8, type ImageDataset, type ImageSize } from "./core/data/images.ts";
-export { loadMnist, type MnistName, type MnistPart, type ReadFile } from "./core/data/mnist.ts";
+export type { ImageRecords } from "./core/data/image_records.ts";
+export {
+  drawImages,
+  flipSome,
+  fromUint8,
+  type ImageDataset,
+  type ImageFormat,
+  imageShape,
+  type ImageSize,
+  imagesOfWords,
+  residentImages,
+} from "./core/data/images.ts";
+export {
+  loadMnist,
+  type MnistName,
+  type MnistPart,
+  type ReadFile,
+  readMnistLabels,
+} from "./core/data/mnist.ts";
+export { type CifarName, readCifar } from "./core/data/cifar.ts";
+export { readSvhn, type SvhnPart } from "./core/data/svhn.ts";
+export { type CelebaPart, readCelebaPartition } from "./core/data/celeba.ts";
+export type { PreparedIndex, PreparedShard } from "./core/data/prepared_index.ts";
+export { type DataFiles, openPreparedSet, type PreparedSet } from "./core/data/prepared_set.ts";
+export {
+  type BatchStream,
+  type BatchStreamOptions,
+  openBatchStream,
+} from "./core/data/batch_stream.ts";
 export { type Distribution, toyDistributions, type ToyName, toyNames } from "./core/data/toy.ts";
 
 // Metrics
@@ -166,28 +219,41 @@ export {
 
 // Training
 export { assignConfig, overlayConfig, parseConfig, type RunConfig } from "./core/train/config.ts";
+export { configuredPotential } from "./core/train/configured_potential.ts";
 export {
+  type DataChoice,
   type DataName,
   dataNames,
-  type DataSource,
-  openDataSource,
-  type ReadDataFile,
   type SampleSpace,
   sampleSpace,
+} from "./core/train/data_sets.ts";
+export {
+  type BatchReader,
+  type DataOptions,
+  type DataSource,
+  type ImageFiles,
+  openDataSource,
+  type StreamedImages,
 } from "./core/train/data_source.ts";
+export { fitMicroBatch } from "./core/train/micro_batch.ts";
 export {
   presetConfig,
   presetDescriptions,
-  type PresetName,
   presetNames,
+  presetSources,
 } from "./core/train/presets.ts";
+export { summarizeTraining, type TrainingSummary } from "./core/train/summary.ts";
 export {
+  type EvaluationLine,
   type MetricsLine,
   readConfig,
+  readEvaluations,
   readMetrics,
+  type SpeedLine,
   writeConfig,
 } from "./core/train/run_directory.ts";
 export {
+  bestStep,
   checkpointSteps,
   loadAverage,
   loadCheckpoint,
@@ -196,9 +262,15 @@ export {
 export { memoryStorage, type RunStorage } from "./core/train/run_storage.ts";
 export { samplePicture } from "./core/train/sample_picture.ts";
 export { disposeState, type TrainingState } from "./core/train/state.ts";
-export { isComplete, train, type TrainOptions, type TrainOutcome } from "./core/train/trainer.ts";
 export {
-  configuredPotential,
+  type Evaluation,
+  isComplete,
+  type RunFacts,
+  train,
+  type TrainOptions,
+  type TrainOutcome,
+} from "./core/train/trainer.ts";
+export {
   drawBatch,
   initialState,
   type StepMetrics,
@@ -208,6 +280,10 @@ export {
 } from "./core/train/training_step.ts";
 
 // File formats
+export { type MatArray, type MatClass, readMat } from "./core/formats/mat.ts";
+export type { RandomAccessFile } from "./core/formats/random_access.ts";
+export { readTar, type TarEntry } from "./core/formats/tar.ts";
+export { openZip, type ZipArchive, type ZipEntry } from "./core/formats/zip.ts";
 export { decodeNpy, encodeNpy, type NpyArray } from "./core/formats/npy.ts";
 export {
   checksumOf,

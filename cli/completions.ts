@@ -70,7 +70,7 @@ function completedOption(option: Option): CompletedOption {
 
 function valueKind(choices: string[] | undefined, placeholder: string): ValueKind {
   if (choices) return choices;
-  if (placeholder === "file") return "file";
+  if (placeholder === "file" || placeholder === "path") return "file";
   return placeholder === "dir" || placeholder === "run" ? "directory" : "anything";
 }
 

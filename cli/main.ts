@@ -4,6 +4,7 @@
 import { Command, CommanderError } from "commander";
 import manifest from "../deno.json" with { type: "json" };
 import { completionsCommand } from "./completions.ts";
+import { dataCommand } from "./data.ts";
 import { doctorCommand } from "./doctor.ts";
 import { describeFailure, exitCodes } from "./failures.ts";
 import { presetsCommand } from "./presets.ts";
@@ -19,6 +20,7 @@ export function vapoProgram(): Command {
     .addHelpText("after", "\nStart with: vapo train, then vapo sample runs/8gaussians")
     .addCommand(trainCommand())
     .addCommand(sampleCommand())
+    .addCommand(dataCommand())
     .addCommand(doctorCommand())
     .addCommand(presetsCommand());
   program.addCommand(completionsCommand(program));

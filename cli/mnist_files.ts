@@ -40,10 +40,12 @@ export function mnistFileReader(directory?: string): ReadFile {
   };
 }
 
-/** CRC-32 of the package's files: nothing in IDX itself would show a flipped bit among pixels. */
+/** CRC-32 of the package's files: nothing in IDX itself would show a flipped bit. */
 const packageChecksums: Readonly<Record<string, number>> = {
   "train-images-idx3-ubyte": 0xe9f4d8b3,
+  "train-labels-idx1-ubyte": 0xe0cb4ad2,
   "t10k-images-idx3-ubyte": 0x91373bdf,
+  "t10k-labels-idx1-ubyte": 0x4ab9eff9,
 };
 
 /** A file of the package, once it is known to be what was published. */

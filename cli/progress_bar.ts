@@ -14,6 +14,8 @@ export interface ProgressFacts {
   readonly loss?: number;
   /** Units a second; not known at the start. */
   readonly rate?: number;
+  /** What of the rate is shown: so many of these a unit; by default the units themselves. */
+  readonly samples?: { readonly name: string; readonly perUnit: number };
 }
 
 /** A bar on the screen. */
@@ -35,6 +37,10 @@ export interface ProgressOptions {
   readonly total: number;
   /** How many are done already. */
   readonly start: number;
+  /** See {@link ProgressFacts}. */
+  readonly samples?: ProgressFacts["samples"];
+  /** There will be no loss: where there is no terminal, a line says how many are done. */
+  readonly countsOnly?: boolean;
 }
 
 const REDRAW_MILLISECONDS = 100;
@@ -42,7 +48,7 @@ const PLAIN_LINE_MILLISECONDS = 5000;
 
 /** Starts a bar. */
 export function progressBar(screen: Screen, options: ProgressOptions): ProgressBar {
-  const { start, ...fixed } = options;
+  const { start, countsOnly = false, ...fixed } = options;
   const terminal = screen.isTerminal();
   const interval = terminal ? REDRAW_MILLISECONDS : PLAIN_LINE_MILLISECONDS;
   const begin = performance.now();
@@ -64,7 +70,7 @@ export function progressBar(screen: Screen, options: ProgressOptions): ProgressB
       done = newDone;
       if (newLoss !== undefined) loss = newLoss;
       const due = performance.now() - lastDrawn >= interval;
-      if (due && (terminal || newLoss !== undefined)) draw();
+      if (due && (terminal || countsOnly || newLoss !== undefined)) draw();
     },
     notice(text) {
       screen.write(terminal ? `\r${text}\x1b[K\n` : `${text}\n`);
@@ -83,19 +89,19 @@ export function progressBar(screen: Screen, options: ProgressOptions): ProgressB
 
 /** The facts in at most so many characters: the fullest wording that fits. */
 export function progressText(facts: ProgressFacts, width: number): string {
-  const { label, done, total, unit, loss, rate } = facts;
+  const { label, done, total, unit, loss, rate, samples } = facts;
   const count = `${String(done).padStart(String(total).length)}/${total}`;
   const lossText = loss === undefined ? "" : loss.toPrecision(4);
-  const speed = rate === undefined ? "" : shortNumber(rate);
+  const speed = rate === undefined ? "" : shortNumber(rate * (samples?.perUnit ?? 1));
   const left = rate === undefined || done >= total ? "" : clock((total - done) / rate);
   const words = (unit: string) =>
     [
       count,
       lossText && `loss ${lossText}`,
-      speed && `${speed}${unit}/s`,
+      speed && `${speed}${unit && ` ${samples?.name ?? unit}`}/s`,
       left && `${left} left`,
     ].filter((word) => word !== "").join("  ");
-  const long = words(` ${unit}`), bar = (room: number) => barText(done / total, room);
+  const long = words(unit), bar = (room: number) => barText(done / total, room);
   const room = width - long.length - 2;
   if (room - label.length - 2 >= 10) {
     return `${label}  ${bar(Math.min(40, room - label.length - 2))}  ${long}`;

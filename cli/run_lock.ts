@@ -15,15 +15,20 @@ export const LOCK_FILE = ".lock";
  *
  * @param directory where; it has to be there
  * @param location how it is called in messages
+ * @param what what kind of directory it is, in messages
  * @returns the lock, to be disposed of
  * @throws {VapoError} when another process has it
  */
-export async function lockRun(directory: string, location: string): Promise<Disposable> {
+export async function lockRun(
+  directory: string,
+  location: string,
+  what = "run directory",
+): Promise<Disposable> {
   return await withFileErrors("lock", location, async () => {
     const path = join(directory, LOCK_FILE);
     const file = await Deno.open(path, { read: true, write: true, create: true });
     try {
-      if (!await file.tryLock(true)) throw await inUse(path, location);
+      if (!await file.tryLock(true)) throw await inUse(path, `${what} ${location}`);
       await file.truncate(0);
       await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
       return file;
@@ -34,12 +39,12 @@ export async function lockRun(directory: string, location: string): Promise<Disp
   });
 }
 
-async function inUse(path: string, location: string): Promise<VapoError> {
+async function inUse(path: string, place: string): Promise<VapoError> {
   // Where locks are mandatory (Windows) the file cannot be read.
   const text = await Deno.readTextFile(path).catch(() => "");
   const owner = /^\d+$/.test(text.trim()) ? `process ${text.trim()}` : "another process";
   return new VapoError(
-    `run directory ${location} is in use by ${owner}: ` +
+    `${place} is in use by ${owner}: ` +
       "wait for it or stop it, or choose another directory",
   );
 }

@@ -13,14 +13,16 @@ import {
 import { odeMethods } from "../core/flow/ode/mod.ts";
 import { sdeMethodNames } from "../core/flow/sde.ts";
 import { gaussianPath } from "../core/homotopy/gaussian_path.ts";
+import type { TensorSpec } from "../core/jit/mod.ts";
+import { parameterShapes } from "../core/potential/description.ts";
 import type { Potential } from "../core/potential/potential.ts";
-import { type DeviceName, randomKey, type TensorRecord, tf } from "../core/tensor/mod.ts";
-import { loadAverage } from "../core/train/checkpoint.ts";
+import type { DeviceName, TensorRecord } from "../core/tensor/mod.ts";
+import { bestStep, loadAverage } from "../core/train/checkpoint.ts";
 import type { RunConfig } from "../core/train/config.ts";
-import { type SampleSpace, sampleSpace } from "../core/train/data_source.ts";
+import { configuredPotential } from "../core/train/configured_potential.ts";
+import { type SampleSpace, sampleSpace } from "../core/train/data_sets.ts";
 import { newestCheckpoint, readConfig } from "../core/train/run_directory.ts";
 import type { RunStorage } from "../core/train/run_storage.ts";
-import { configuredPotential } from "../core/train/training_step.ts";
 import { startDevice } from "./device.ts";
 import {
   deviceOption,
@@ -50,7 +52,7 @@ interface SampleFlags {
   readonly atol?: number;
   readonly until?: number;
   readonly seed?: number;
-  readonly checkpoint: number | "last";
+  readonly checkpoint: number | "last" | "best";
   readonly out?: string;
   readonly force?: boolean;
   readonly trajectory?: string;
@@ -58,6 +60,8 @@ interface SampleFlags {
   readonly device: DeviceName;
   readonly threads?: number;
   readonly refine?: number;
+  readonly average?: number;
+  readonly batch?: number;
   readonly noise?: number;
 }
 
@@ -93,7 +97,9 @@ export function sampleCommand(): Command {
     .option("--atol <x>", "absolute tolerance of an adaptive solver", positiveNumber("not zero"))
     .option("--until <u>", "the time at which the flow ends", positiveNumber("not zero"))
     .option("--seed <n>", "which samples", wholeNumber(0))
-    .option("--checkpoint <step>", "the checkpoint of a step, or last", checkpointStep, "last")
+    .option("--checkpoint <step>", "that of a step, last, or best", checkpointStep, "last")
+    .option("--average <decay>", "the moving average of another decay", positiveNumber("zero too"))
+    .option("--batch <n>", "samples that are integrated together", wholeNumber(1))
     .option(
       "--out <file>",
       "where to: .png, .npy or .csv (default: a new picture in RUN/samples)",
@@ -114,10 +120,10 @@ export function sampleCommand(): Command {
     .action(sample);
 }
 
-function checkpointStep(text: string): number | "last" {
-  if (text === "last") return text;
+function checkpointStep(text: string): number | "last" | "best" {
+  if (text === "last" || text === "best") return text;
   if (/^\d+$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("Expected last, or the step of a checkpoint.");
+  throw new InvalidArgumentError("Expected last, best, or the step of a checkpoint.");
 }
 
 async function sample(run: string, flags: SampleFlags): Promise<void> {
@@ -126,9 +132,15 @@ async function sample(run: string, flags: SampleFlags): Promise<void> {
   const storage = directoryStorage(path, location);
   const config = await readConfig(storage);
   const options = samplingOptions(config, flags);
-  const space = sampleSpace(config.data.name);
+  const space = sampleSpace(config.data);
   requireFits(options, space);
-  const step = flags.checkpoint === "last" ? await lastCheckpoint(storage) : flags.checkpoint;
+  const { checkpoint, average } = flags;
+  requireAverage(average, config);
+  const step = checkpoint === "last"
+    ? await lastCheckpoint(storage)
+    : checkpoint === "best"
+    ? await bestCheckpoint(storage)
+    : checkpoint;
 
   // Files are checked before the work, not after it.
   const { force = false } = flags;
@@ -147,7 +159,12 @@ async function sample(run: string, flags: SampleFlags): Promise<void> {
 
   const device = await startDevice(flags.device, flags.threads);
   const potential = configuredPotential(config.potential, space.sampleShape);
-  const parameters = await averagedParameters(storage, step, potential);
+  const parameters = await loadAverage(
+    storage,
+    checkpoint === "best" ? "best" : step,
+    parameterSpecs(potential),
+    average === config.optimizer.averageDecay ? undefined : average,
+  );
   const begin = performance.now();
   const result = await drawWithProgress(potential, parameters, config, options);
   const seconds = (performance.now() - begin) / 1000;
@@ -216,6 +233,7 @@ function samplingOptions(config: RunConfig, flags: SampleFlags): Drawing {
     until: flags.until ?? (stochastic ? null : sampling.until),
     frames: flags.trajectory === undefined ? 0 : flags.frames ?? 11,
     refineSteps: flags.refine ?? 0,
+    batchSize: flags.batch ?? sampling.batchSize,
     ...(flags.noise !== undefined && { noise: flags.noise }),
   };
 }
@@ -242,17 +260,30 @@ async function lastCheckpoint(storage: RunStorage): Promise<number> {
   );
 }
 
-async function averagedParameters(
-  storage: RunStorage,
-  step: number,
-  potential: Potential,
-): Promise<TensorRecord> {
-  const like = tf.tidy(() => potential.initialize(randomKey(0)));
-  try {
-    return await loadAverage(storage, step, like);
-  } finally {
-    tf.dispose(like);
-  }
+/** The shapes and types of a potential's parameters. */
+function parameterSpecs(potential: Potential): Record<string, TensorSpec> {
+  return Object.fromEntries(
+    Object.entries(parameterShapes(potential)).map((
+      [name, shape],
+    ) => [name, { shape, dtype: "float32" }]),
+  );
+}
+
+async function bestCheckpoint(storage: RunStorage): Promise<number> {
+  const step = await bestStep(storage);
+  if (step !== null) return step;
+  throw new VapoError(
+    `run ${storage.location} has no best checkpoint: expected one that an evaluation has chosen; ` +
+      "name a step, or last",
+  );
+}
+
+function requireAverage(decay: number | undefined, { optimizer }: RunConfig): void {
+  const known = [optimizer.averageDecay, ...optimizer.otherAverageDecays];
+  if (decay === undefined || known.includes(decay)) return;
+  throw new VapoError(
+    `--average ${decay}: the run has no such moving average; expected ${known.join(" or ")}`,
+  );
 }
 
 async function drawWithProgress(

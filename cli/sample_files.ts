@@ -5,7 +5,7 @@ import { basename, dirname, extname, join } from "@std/path";
 import { VapoError } from "../core/errors.ts";
 import { encodeNpy } from "../core/formats/npy.ts";
 import { encodePng } from "../core/picture/rgb_image.ts";
-import type { SampleSpace } from "../core/train/data_source.ts";
+import type { SampleSpace } from "../core/train/data_sets.ts";
 import { samplePicture } from "../core/train/sample_picture.ts";
 import { withFileErrors } from "./file_errors.ts";
 import { isThere, writeWhole } from "./run_storage.ts";

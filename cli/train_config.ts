@@ -2,11 +2,11 @@
  * @file The configuration that a command line asks for: a preset, a file laid over it, then flags,
  * then `--set`.
  */
-import { VapoError } from "../core/errors.ts";
+import { parse } from "@std/jsonc";
+import { FormatError, VapoError } from "../core/errors.ts";
 import { assignConfig, overlayConfig, type RunConfig } from "../core/train/config.ts";
 import { presetConfig } from "../core/train/presets.ts";
-import { parseJson } from "../core/train/run_directory.ts";
-import { toyNames } from "../core/data/toy.ts";
+import { isToy } from "../core/train/data_sets.ts";
 import { withFileErrors } from "./file_errors.ts";
 import { userPath } from "./user_paths.ts";
 
@@ -15,6 +15,7 @@ export interface ConfigOptions {
   readonly config?: string;
   readonly steps?: number;
   readonly batch?: number;
+  readonly microBatch?: number;
   readonly seed?: number;
   readonly device?: string;
   readonly data?: string;
@@ -44,7 +45,17 @@ export async function chosenConfig(
 
 async function readOverlay(file: string): Promise<unknown> {
   const text = await withFileErrors("read", file, () => Deno.readTextFile(userPath(file)));
-  return parseJson(text, file);
+  return parseJsonWithComments(text, file);
+}
+
+/** JSON as "presets show" prints it, with // and block comments. */
+function parseJsonWithComments(text: string, file: string): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    const reason = (error as Error).message.split("\n")[0];
+    throw new FormatError(`${file} is not JSON: ${reason}; mend it or restore it from a copy`);
+  }
 }
 
 function presetOf(overlay: unknown): string | undefined {
@@ -53,7 +64,10 @@ function presetOf(overlay: unknown): string | undefined {
 }
 
 /** The flags as an overlay; a warm-up that would outlast the steps becomes a tenth of them. */
-function flagsOverlay(config: RunConfig, { steps, batch, seed, device, data }: ConfigOptions) {
+function flagsOverlay(
+  config: RunConfig,
+  { steps, batch, microBatch, seed, device, data }: ConfigOptions,
+) {
   const tooLong = steps !== undefined && config.optimizer.warmupSteps > steps;
   return {
     ...(seed !== undefined && { seed }),
@@ -62,6 +76,7 @@ function flagsOverlay(config: RunConfig, { steps, batch, seed, device, data }: C
     training: {
       ...(steps !== undefined && { steps }),
       ...(batch !== undefined && { batchSize: batch }),
+      ...(microBatch !== undefined && { microBatch }),
     },
     optimizer: tooLong ? { warmupSteps: Math.floor(steps / 10) } : {},
   };
@@ -70,7 +85,7 @@ function flagsOverlay(config: RunConfig, { steps, batch, seed, device, data }: C
 /** The directory made absolute, so that the run can be resumed from anywhere. */
 function checkedData({ data }: RunConfig): RunConfig["data"] {
   if (data.directory === null) return data;
-  if ((toyNames as readonly string[]).includes(data.name)) {
+  if (isToy(data.name)) {
     throw new VapoError(
       `data directory ${data.directory} for data "${data.name}", which is drawn, not read: ` +
         "leave --data out, or choose a preset of images such as mnist16",

@@ -2,10 +2,12 @@
  * @file What `vapo train` prints: a progress bar and a few lines for people, or JSON objects.
  */
 import type { DeviceInfo } from "../core/tensor/mod.ts";
+import { byteSize } from "../core/formats/byte_size.ts";
+import { deviceMemory } from "../core/tensor/device_memory.ts";
 import type { RunConfig } from "../core/train/config.ts";
-import type { MetricsLine } from "../core/train/run_directory.ts";
+import type { MetricsLine, SpeedLine } from "../core/train/run_directory.ts";
 import type { RunStorage } from "../core/train/run_storage.ts";
-import type { TrainOutcome } from "../core/train/trainer.ts";
+import type { RunFacts, TrainOutcome } from "../core/train/trainer.ts";
 import { describeDevice } from "./device.ts";
 import { clock, type ProgressBar, progressBar } from "./progress_bar.ts";
 import { standardError, standardOutput } from "./terminal.ts";
@@ -15,7 +17,9 @@ import { commandLine } from "./user_paths.ts";
 export interface TrainReport {
   alreadyComplete(): void;
   started(device: DeviceInfo): void;
-  stepped(step: number, metrics: MetricsLine | null): void;
+  /** The first step is about to be done. */
+  ready(facts: RunFacts): void;
+  stepped(step: number, metrics: MetricsLine | null, speed: SpeedLine | null): void;
   notice(message: string): void;
   /** The first Ctrl-C has come. */
   stopping(): void;
@@ -43,6 +47,7 @@ function textReport({ config, storage: { location }, step: start }: ReportedRun)
   const print = standardOutput.line;
   const begin = performance.now();
   let bar: ProgressBar | null = null;
+  const images = config.potential.kind !== "mlp";
   const notice = (text: string) => bar ? bar.notice(text) : standardError.line(text);
   return {
     alreadyComplete() {
@@ -52,7 +57,19 @@ function textReport({ config, storage: { location }, step: start }: ReportedRun)
     started(device) {
       standardError.line(`run     ${location}${start > 0 ? `, from step ${start}` : ""}`);
       standardError.line(`device  ${describeDevice(device)}`);
-      bar = progressBar(standardError, { label: config.preset, unit: "steps", total, start });
+    },
+    ready({ memoryBytes }) {
+      if (memoryBytes !== null) {
+        const { limitBytes } = deviceMemory();
+        standardError.line(`memory  ${byteSize(memoryBytes)} of ${byteSize(limitBytes)}`);
+      }
+      bar = progressBar(standardError, {
+        label: config.preset,
+        unit: "steps",
+        total,
+        start,
+        ...(images && { samples: { name: "images", perUnit: config.training.batchSize } }),
+      });
     },
     stepped: (step, metrics) => bar?.update(step, metrics?.loss),
     notice,
@@ -69,7 +86,7 @@ function textReport({ config, storage: { location }, step: start }: ReportedRun)
         return;
       }
       print(`trained ${step - start} steps in ${time}; in ${location}:`);
-      print("  config.json, metrics.jsonl, checkpoints/, samples/");
+      print("  config.json, metrics.jsonl, speed.jsonl, checkpoints/, samples/");
       print(`next: ${commandLine("sample", location)}`);
     },
   };
@@ -85,8 +102,10 @@ function jsonReport({ config, storage: { location }, step: start }: ReportedRun)
     alreadyComplete: () => print("end", { directory: location, step: total, finished: true }),
     started: ({ name, reason }) =>
       print("start", { directory: location, step: start, steps: total, device: name, reason }),
-    stepped(_step, metrics) {
-      if (metrics) print("metrics", { ...metrics, seconds: seconds() });
+    ready: ({ memoryBytes }) =>
+      print("ready", { memoryBytes, memoryLimitBytes: deviceMemory().limitBytes }),
+    stepped(_step, metrics, speed) {
+      if (metrics) print("metrics", { ...metrics, ...speed, seconds: seconds() });
     },
     notice: (message) => print("notice", { message }),
     stopping: () => print("stopping", {}),

@@ -9,7 +9,7 @@ import { lossAndGradients, type Tensor, type TensorRecord, tf } from "../../core
 import { overlayConfig } from "../../core/train/config.ts";
 import { presetConfig } from "../../core/train/presets.ts";
 import { disposeState, type TrainingState } from "../../core/train/state.ts";
-import { wholeStep } from "../../core/train/training_program.ts";
+import { wholeStep } from "../../core/train/training_step.ts";
 import {
   drawBatch,
   initialState,

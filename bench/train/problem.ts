@@ -1,7 +1,7 @@
 /**
  * @file Works as TensorFlow.js functions: what both the compiled programs and the eager peer do.
  */
-import { drawImages } from "../../core/data/images.ts";
+import { drawImages, fromUint8 } from "../../core/data/images.ts";
 import { toyDistributions } from "../../core/data/toy.ts";
 import {
   batchValueAndGradient,
@@ -19,16 +19,21 @@ import {
 } from "../../core/train/training_step.ts";
 import type { ConvolutionWork, PotentialWork, ProductWork, Work } from "./works.ts";
 
-/** Random images in [−1, 1] that lie on the device, under the name of a set of such images. */
+/** Random images that lie on the device, under the name of a set of such images. */
 function residentImages({ residentImages: count, sampleShape, config }: PotentialWork): DataSource {
   const [height, width, channels] = sampleShape;
-  const images = tf.randomUniform([count, height, width, channels], -1, 1) as tf.Tensor4D;
-  const dataset = { images, count, shape: [height, width, channels] } as const;
+  const pixels = Uint8Array.from(
+    { length: count * height * width * channels },
+    () => 256 * Math.random(),
+  );
+  const dataset = fromUint8(pixels, [count, height, width, channels]);
   return {
     name: config.data.name,
     sampleShape,
+    placement: "device",
+    flip: false,
     draw: (n, key) => drawImages(dataset, n, key),
-    dispose: () => images.dispose(),
+    dispose: () => dataset.words.dispose(),
   };
 }
 
@@ -37,6 +42,8 @@ function openWorkData(work: PotentialWork): DataSource {
   if (work.sampleShape.length === 3) return residentImages(work);
   const distribution = toyDistributions["8gaussians"];
   return {
+    placement: null,
+    flip: false,
     name: "8gaussians",
     sampleShape: work.sampleShape,
     distribution,

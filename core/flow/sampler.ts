@@ -71,6 +71,8 @@ export interface SampleOptions {
   readonly rtol: number;
   /** Absolute error that it allows, in data units. */
   readonly atol: number;
+  /** Steps that an adaptive solver tries before it gives up. Default 100,000. */
+  readonly maxSteps?: number;
   /** The terminal time; null is the path's uMax. Past it only time-implicit potentials go. */
   readonly until: number | null;
   /** How much noise a stochastic solver adds, κ of {@link solveSde}. Default 0.5. */
@@ -80,7 +82,7 @@ export interface SampleOptions {
   /** Frames of the trajectory, at equal times from 0 to the end; 0 or left out for none. */
   readonly frames?: number;
   /** Samples that are integrated together. Default: as many as fit 2¹⁸ values. */
-  readonly batchSize?: number;
+  readonly batchSize?: number | null;
   /** Ends the drawing early; the promise then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called after each batch with the number of samples done. */
@@ -255,7 +257,7 @@ async function refine(
 }
 
 async function integrateOde(problem: FlowProblem, x0: Tensor, options: SampleOptions) {
-  const { solver, steps, rtol, atol, equalSteps = false, signal } = options;
+  const { solver, steps, rtol, atol, maxSteps, equalSteps = false, signal } = options;
   const method = odeMethodName(solver);
   const fixed = equalSteps || !odeMethods[method].adaptive;
   const settings = {
@@ -263,6 +265,7 @@ async function integrateOde(problem: FlowProblem, x0: Tensor, options: SampleOpt
     rtol,
     atol,
     ...(fixed && { steps }),
+    ...(maxSteps !== undefined && { maxSteps }),
     saveAt: problem.times,
     signal,
   };

@@ -62,7 +62,7 @@ export function erf(x: number): number {
 /**
  * All elementwise functions. Operands of one call have one type, but for the condition of `select`.
  * Integers: add, subtract, multiply, floorDivide, modulo, maximum, minimum, negate, absolute, sign,
- * comparisons, select and casts; all others take float32 (logic takes bool).
+ * upperByte, comparisons, select and casts; all others take float32 (logic takes bool).
  */
 export const elementwise = {
   negate: unary((a) => -a),
@@ -92,6 +92,8 @@ export const elementwise = {
   /** Towards zero; from a float that no int32 holds: the nearest int32, and 0 from NaN. */
   toInt: unary((a) => Math.trunc(Math.min(2147483647, Math.max(-2147483648, a || 0))), "int32"),
   toBool: unary((a) => a === 0 ? 0 : 1, "bool"),
+  /** The uppermost 8 of an int32's 32 bits, as 0 … 255. Floats have none. */
+  upperByte: unary((a) => a >>> 24),
   add: binary((a, b) => a + b),
   subtract: binary((a, b) => a - b),
   multiply: binary((a, b) => a * b),

@@ -47,7 +47,7 @@ export function evaluateOperation(
   operands: readonly Operand[],
   result: ValueType,
 ): Values {
-  const [a, b] = operands;
+  const [a, b, c] = operands;
   const out = emptyValues(result);
   switch (operation.kind) {
     case "constant": {
@@ -112,9 +112,10 @@ export function evaluateOperation(
       return out;
     }
     case "philox": {
-      const { distribution, stream, firstSample } = operation;
+      const { distribution, stream, count } = operation;
       const perSample = sizeOf(operation.shape.slice(1));
-      const source = { seed: a.values, step: b.values[0], stream, firstSample };
+      const firstSample = operation.firstSample + (c?.values[0] ?? 0);
+      const source = { seed: a.values, step: b.values[0], stream, firstSample, count };
       fillPhilox(out, distribution, perSample, source);
       return out;
     }

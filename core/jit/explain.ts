@@ -118,7 +118,8 @@ function describeKernel(kernel: Kernel): string {
     case "gather":
       return `gather ${kernel.rows} rows of ${kernel.rowSize}`;
     case "philox":
-      return `draw ${kernel.samples} × ${kernel.perSample}, ${kernel.distribution}`;
+      return `draw ${kernel.samples} × ${kernel.perSample}, ${kernel.distribution}` +
+        (kernel.count === undefined ? "" : ` below ${kernel.count}`);
   }
 }
 

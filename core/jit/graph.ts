@@ -5,7 +5,7 @@
  * rebuild graphs with a {@link GraphBuilder}, and never change one.
  */
 import { type DataType, elementwise, type ElementwiseName } from "./elementwise.ts";
-import type { PhiloxDistribution } from "../tensor/philox.ts";
+import { type PhiloxDistribution, typeOfDraws } from "../tensor/philox.ts";
 
 /** [top, bottom, left, right], in pixels; negative values crop. */
 export type Pads = readonly [number, number, number, number];
@@ -68,12 +68,17 @@ export type Operation =
   | { readonly kind: "concat"; readonly axis: number }
   /** Rows of the first input [rows, …] by int32 indices of any shape; out of range is undefined. */
   | { readonly kind: "gather" }
-  /** Random draws (see tensor/random.ts) from seed int32 [2] and step int32 []. */
+  /**
+   * Random draws (see tensor/random.ts) from seed int32 [2], step int32 [] and, where it is given, an
+   * int32 [] that is added to `firstSample`.
+   */
   | {
     readonly kind: "philox";
     readonly distribution: PhiloxDistribution;
     readonly stream: number;
     readonly firstSample: number;
+    /** Of indices: how many there are to draw from. */
+    readonly count?: number;
     readonly shape: readonly number[];
   }
   /**
@@ -223,10 +228,7 @@ export function infer(
     case "gather":
       return { shape: [...b.shape, ...a.shape.slice(1)], type: a.type };
     case "philox":
-      return {
-        shape: operation.shape,
-        type: operation.distribution === "bits" ? "int32" : "float32",
-      };
+      return { shape: operation.shape, type: typeOfDraws(operation.distribution) };
     case "winogradFilter": {
       const [, , c, o] = a.shape;
       const [inputs, outputs] = operation.transposed ? [o, c] : [c, o];

@@ -9,14 +9,20 @@ import { requireThreads } from "../tensor/threads.ts";
 import { JitError } from "./errors.ts";
 import { explain, type ExplainOptions } from "./explain.ts";
 import type { Graph } from "./graph.ts";
-import type { Donation, Executable, Kernel, Plan } from "./kernels.ts";
-import { optimize, type Stage } from "./passes/pipeline.ts";
-import { kernelBytes, kernelFlops } from "./schedule/cost.ts";
-import { planMemory } from "./schedule/memory.ts";
-import { schedule } from "./schedule/schedule.ts";
+import type { Executable } from "./kernels.ts";
+import type { SplitGraph } from "./partial_evaluation.ts";
+import { optimize } from "./passes/pipeline.ts";
+import {
+  argumentOf,
+  isState,
+  planFunction,
+  planGraph,
+  type PlannedProgram,
+  type ProgramCosts,
+  programCosts,
+} from "./planning.ts";
 import { currentTarget, type Target } from "./targets.ts";
-import { type SplitGraph, splitStatic } from "./partial_evaluation.ts";
-import { type Trace, trace } from "./trace/trace.ts";
+import type { Trace } from "./trace/trace.ts";
 import {
   flattenTree,
   type PathLeaf,
@@ -50,19 +56,9 @@ export type HostTree =
   | readonly HostTree[];
 
 /** What a compiled program is like. */
-export interface ProgramStatistics {
+export interface ProgramStatistics extends ProgramCosts {
   /** Operations recorded, before and after the passes. */
   readonly nodes: { readonly traced: number; readonly optimized: number };
-  /** Kernels a run; on WebGPU a kernel is one dispatch or two. */
-  readonly kernels: number;
-  /** Floating-point operations a run. */
-  readonly flops: number;
-  /** Bytes that the kernels read and write in a run. */
-  readonly bytes: number;
-  /** Bytes of device memory: arguments, constants, temporaries and results. */
-  readonly arenaBytes: number;
-  /** The most bytes that are alive at once: no plan can need fewer. */
-  readonly livenessBytes: number;
   /** Seconds for tracing and for everything after it. */
   readonly seconds: { readonly trace: number; readonly compile: number };
 }
@@ -190,47 +186,34 @@ function signature(args: readonly TensorTree[]): string {
   return [tf.getBackend(), ...parts].join(" ");
 }
 
-/** A program on its way: the graph after each pass so far. */
-type Stages = readonly Stage[];
-
-/** Runs the passes, and remembers what they did. */
-function optimizeFurther(stages: Stages): Stages {
-  return [...stages, ...optimize(stages.at(-1)!.graph).stages];
-}
-
 async function openSession<A extends readonly TensorTree[], R extends TensorTree>(
   f: (...args: A) => R,
   args: A,
   { donate = false, threads = deviceThreads(), static: fixed = [] }: JitOptions,
 ): Promise<Session<R, A[0]>> {
   requireThreads(threads);
-  requireStatic(fixed, args.length, donate);
   const target = currentTarget();
   const start = performance.now();
-  const traced = trace(f as unknown as (...args: never[]) => TensorTree, args);
-  const afterTrace = performance.now();
-  const donations = donate ? findDonations(traced.graph) : [];
-  const optimized = optimizeFurther([{ name: "recorded", graph: traced.graph }]);
-  const lowered = target.lower(optimized.at(-1)!.graph);
-  const whole = optimizeFurther([...optimized, { name: `for ${target.name}`, graph: lowered }]);
-  const isStatic = (input: number) => fixed.includes(argumentOf(traced.graph, input));
-  const split = splitStatic(whole.at(-1)!.graph, isStatic);
-  const stages = split.prologue
-    ? optimizeFurther([...whole, { name: "without what is static", graph: split.main }])
-    : whole;
-  const plan = planProgram(split.prologue ? stages.at(-1)!.graph : split.main, donations, target);
+  const planned = planFunction(
+    f as unknown as (...args: never[]) => TensorTree,
+    args,
+    { donate, fixed },
+    target,
+  );
+  const { traced, stages, split, plan, tracedAt } = planned;
   const executable = await target.compile(plan, threads);
-  const statistics = measure(traced.graph, stages.at(-1)!.graph, plan, {
-    trace: (afterTrace - start) / 1000,
-    compile: (performance.now() - afterTrace) / 1000,
-  });
+  const statistics: ProgramStatistics = {
+    nodes: { traced: traced.graph.nodes.length, optimized: stages.at(-1)!.graph.nodes.length },
+    ...programCosts(plan),
+    seconds: { trace: (tracedAt - start) / 1000, compile: (performance.now() - tracedAt) / 1000 },
+  };
   const placed = new Map<number, number>();
   split.arguments.forEach((from, input) => {
     if (from.kind === "argument") placed.set(from.index, input);
   });
   const structures = args.map((arg) => flattenTree<Tensor>(arg).structure);
   const signature: Signature = { traced, donate, fixed: new Set(fixed), placed, structures };
-  const session = makeSession<R, A[0]>(target, executable, signature, statistics, { stages, plan });
+  const session = makeSession<R, A[0]>(target, executable, signature, statistics, planned);
   try {
     const tensors = flattenTree<Tensor>(args).leaves.map(({ tensor }) => tensor);
     for (const { input, tensor } of traced.captured) tensors[input] = tensor;
@@ -243,26 +226,6 @@ async function openSession<A extends readonly TensorTree[], R extends TensorTree
   }
 }
 
-function requireStatic(fixed: readonly number[], count: number, donate: boolean): void {
-  for (const argument of fixed) {
-    if (donate && argument === 0) {
-      throw new JitError(
-        "argument 0 is both state and static: expected one of them; leave it out of static",
-      );
-    }
-    if (Number.isInteger(argument) && argument >= 0 && argument < count) continue;
-    throw new JitError(
-      `static names argument ${argument}: expected a whole number below ${count}, the number of ` +
-        "arguments; count from 0",
-    );
-  }
-}
-
-/** From a graph to a plan. */
-function planProgram(graph: Graph, donations: readonly Donation[], target: Target): Plan {
-  return planMemory(schedule(graph, donations), { scratchCells: target.scratchCells });
-}
-
 /** Computes what static arguments determine, and hands it to the program. */
 async function evaluatePrologue(
   { prologue, arguments: places }: SplitGraph,
@@ -272,7 +235,7 @@ async function evaluatePrologue(
   threads: number,
 ): Promise<void> {
   if (!prologue) return;
-  const ahead = await target.compile(planProgram(optimize(prologue).graph, [], target), threads);
+  const ahead = await target.compile(planGraph(optimize(prologue).graph, [], target), threads);
   try {
     tensors.forEach((tensor, input) => target.write(ahead, input, tensor));
     ahead.run();
@@ -283,65 +246,6 @@ async function evaluatePrologue(
   } finally {
     ahead.dispose();
   }
-}
-
-function measure(
-  traced: Graph,
-  optimized: Graph,
-  plan: Plan,
-  seconds: ProgramStatistics["seconds"],
-): ProgramStatistics {
-  const sum = (of: (kernel: Kernel) => number) =>
-    plan.kernels.reduce((total, kernel) => total + of(kernel), 0);
-  return {
-    nodes: { traced: traced.nodes.length, optimized: optimized.nodes.length },
-    kernels: plan.kernels.length,
-    flops: sum(kernelFlops),
-    bytes: sum((kernel) => kernelBytes(kernel, plan)),
-    arenaBytes: 4 * plan.arenaSize,
-    livenessBytes: 4 * plan.livenessBound,
-    seconds,
-  };
-}
-
-/** Which argument an input of the program is a part of; −1 for a captured tensor. */
-function argumentOf({ inputs }: Graph, input: number): number {
-  const [first] = inputs[input].name.split("/");
-  return /^\d+$/.test(first) ? Number(first) : -1;
-}
-
-/** Pairs the leaves of the first argument with those of the result's `state`. */
-function findDonations(graph: Graph): Donation[] {
-  const outputs = new Map(graph.outputs.map(({ name, node }, output) => [name, { node, output }]));
-  const states = graph.outputs.filter(({ name }) => isState(name));
-  const donations: Donation[] = [];
-  graph.inputs.forEach(({ name, shape, type }, input) => {
-    if (name !== "0" && !name.startsWith("0/")) return;
-    const path = `state${name.slice(1)}`;
-    const found = outputs.get(path);
-    const given = found && graph.nodes[found.node];
-    const wanted = `${type}[${shape}]`;
-    if (!given || `${given.type}[${given.shape}]` !== wanted) {
-      const found = given ? `${given.type}[${given.shape}]` : "nothing";
-      throw new JitError(
-        `the function returns ${found} as ${path}: expected ${wanted}, as the argument has it; ` +
-          "with donate, return the whole state under the name state",
-      );
-    }
-    donations.push({ input, output: found!.output });
-  });
-  const extra = states.find(({ name }) =>
-    !graph.inputs.some((i) => `state${i.name.slice(1)}` === name)
-  );
-  if (extra || donations.length === 0) {
-    throw new JitError(
-      extra
-        ? `the function returns ${extra.name}, which its first argument does not have: expected ` +
-          "the same names; return what is not state beside it"
-        : "donate needs a first argument that holds the state: expected at least one tensor in it",
-    );
-  }
-  return donations;
 }
 
 /** What a session knows of the function's arguments and results. */
@@ -362,7 +266,7 @@ function makeSession<R extends TensorTree, S extends TensorTree>(
   executable: Executable,
   { traced, donate, fixed, placed, structures }: Signature,
   statistics: ProgramStatistics,
-  { stages, plan }: { stages: Stages; plan: Plan },
+  { stages, plan }: Pick<PlannedProgram, "stages" | "plan">,
 ): Session<R, S> {
   const { graph } = traced;
   let disposed = false;
@@ -424,10 +328,6 @@ function makeSession<R extends TensorTree, S extends TensorTree>(
       executable.dispose();
     },
   };
-}
-
-function isState(name: string): boolean {
-  return name === "state" || name.startsWith("state/");
 }
 
 /** What a function with state returns beside it. */

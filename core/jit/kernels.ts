@@ -166,15 +166,19 @@ export type Kernel =
     readonly tableRows: number;
     readonly output: number;
   }
+  /** Draws; the number in `offset`, where there is one, is added to `firstSample`. */
   | {
     readonly kind: "philox";
     readonly distribution: PhiloxDistribution;
     readonly stream: number;
     readonly firstSample: number;
+    /** Of indices: how many there are to draw from. */
+    readonly count?: number;
     readonly samples: number;
     readonly perSample: number;
     readonly seed: number;
     readonly step: number;
+    readonly offset?: number;
     readonly output: number;
   };
 

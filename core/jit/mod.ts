@@ -1,7 +1,14 @@
 /**
  * @file The compiler: see `jit.ts`.
  */
-export { JitError } from "./errors.ts";
+export { DeviceMemoryError, JitError } from "./errors.ts";
+export {
+  type EstimateOptions,
+  estimateProgram,
+  type ProgramEstimate,
+  shapesOf,
+  type SpecsOf,
+} from "./estimate.ts";
 export type { ExplainOptions } from "./explain.ts";
 export {
   type HostTree,
@@ -11,4 +18,5 @@ export {
   type ProgramStatistics,
   type Session,
 } from "./jit.ts";
-export type { TensorTree } from "./trace/tree.ts";
+export type { ProgramCosts } from "./planning.ts";
+export type { TensorSpec, TensorTree, Tree } from "./trace/tree.ts";

@@ -8,6 +8,7 @@ import type { Graph, ValueType } from "./graph.ts";
 import type { Executable, Kernel, Plan } from "./kernels.ts";
 import { compileWasm, wasmScratchCells } from "./wasm/executable.ts";
 import { lowerConvolutions } from "./wasm/lowering.ts";
+import { recomputeFilters } from "./wasm/recomputation.ts";
 import { compileWebGpu, webGpuScratchCells } from "./webgpu/executable.ts";
 import type { WebGpuExecutable } from "./webgpu/executable.ts";
 
@@ -16,6 +17,10 @@ export interface Target {
   readonly name: "wasm" | "webgpu";
   /** Rewrites a graph into operations that the target is good at. */
   lower(graph: Graph): Graph;
+  /** A program whose arena is larger than this is planned again after {@link economize}. */
+  readonly ampleBytes: number;
+  /** Rewrites a lowered graph so that it needs less memory, for more work; perhaps to itself. */
+  economize(graph: Graph): Graph;
   /** Cells of scratch memory that a kernel needs. */
   scratchCells(kernel: Kernel): number;
   /** Makes a plan into something that runs. */
@@ -45,6 +50,9 @@ function tensorOf(values: HostValues, { shape, type }: ValueType): Tensor {
 const wasm: Target = {
   name: "wasm",
   lower: lowerConvolutions,
+  // What 32-bit addresses reach, less what threads have for themselves, a MiB or two each.
+  ampleBytes: 3.75 * 2 ** 30,
+  economize: recomputeFilters,
   scratchCells: wasmScratchCells,
   compile: (plan, threads) => compileWasm(plan, { threads }),
   write: (executable, input, tensor) => executable.writeInput(input, hostValues(tensor)),
@@ -75,6 +83,8 @@ function submitPending(backend: SharedBackend): void {
 const webgpu: Target = {
   name: "webgpu",
   lower: (graph) => graph,
+  ampleBytes: Infinity,
+  economize: (graph) => graph,
   scratchCells: webGpuScratchCells,
   compile: (plan) => compileWebGpu(plan, (tf.backend() as unknown as SharedBackend).device),
   write(executable, input, tensor) {

@@ -11,6 +11,7 @@
 import {
   batchValueAndGradient,
   innerProduct,
+  type RandomKey,
   type Scalar,
   type Tensor,
   type TensorRecord,
@@ -34,6 +35,8 @@ export interface PathBatch {
   readonly noise: Tensor;
   /** u: [n], in [0, uMax]. */
   readonly time: Tensor;
+  /** What the masks of a potential's dropout are a function of; nothing is dropped without it. */
+  readonly dropout?: RandomKey;
 }
 
 /** Which functional is estimated, and how. */
@@ -96,11 +99,11 @@ export function energyLoss(
   path: GaussianPath,
   options: EnergyLossOptions,
 ): EnergyLoss {
-  const { data, noise, time } = batch;
+  const { data, noise, time, dropout } = batch;
   const coefficients = path.tensorAt(time);
   const x = conditionalSample(data, noise, coefficients);
   const { value, gradient } = batchValueAndGradient(
-    (x) => potential.apply(parameters, x, time),
+    (x) => potential.apply(parameters, x, time, { dropout }),
     x,
   );
   const transport = options.estimator === "stein"

@@ -46,14 +46,22 @@ export interface LinePlotOptions {
 }
 
 /** Okabe and Ito's colours, without the yellow, which is too light for a line on white. */
-const PALETTE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
+export const PALETTE = [
+  "#0072b2",
+  "#d55e00",
+  "#009e73",
+  "#cc79a7",
+  "#e69f00",
+  "#56b4e9",
+  "#000000",
+];
 const FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
 const LEGEND_LINE = 19;
 /** Markers on every point of a line of more points than this would hide it. */
 const MARKED_POINTS = 60;
 
 /** One axis: where a number lies between its ends. */
-interface Axis {
+export interface Axis {
   readonly low: number;
   readonly high: number;
   readonly ticks: Ticks;
@@ -148,7 +156,8 @@ export function svgLinePlot(options: LinePlotOptions): string {
   return `${lines.join("\n")}\n</svg>\n`;
 }
 
-function checkOptions({ title, series, width = 720, height = 440 }: LinePlotOptions): void {
+/** @throws {ConfigError} if there is no series, one has no points or unequal counts, or a size is off */
+export function checkOptions({ title, series, width = 720, height = 440 }: LinePlotOptions): void {
   if (series.length === 0) {
     throw new ConfigError(`plot "${title}" has no series: give at least one`);
   }
@@ -173,7 +182,8 @@ function checkOptions({ title, series, width = 720, height = 440 }: LinePlotOpti
 const LARGEST = 1e280;
 const SMALLEST = 1e-280;
 
-function isShown(value: number, log: boolean): boolean {
+/** Whether an axis can show a number. */
+export function isShown(value: number, log: boolean): boolean {
   return Math.abs(value) <= LARGEST && (!log || value >= SMALLEST);
 }
 
@@ -210,7 +220,7 @@ function estimatedWidth(text: string, fontSize: number): number {
 }
 
 /** An axis with a little room beyond the data. */
-function axisOf(values: readonly number[], log: boolean, ticks: number): Axis {
+export function axisOf(values: readonly number[], log: boolean, ticks: number): Axis {
   // Not Math.min(...values): a run's loss curve has more points than a call has arguments.
   let low = values.reduce((a, b) => Math.min(a, b));
   let high = values.reduce((a, b) => Math.max(a, b));
@@ -234,7 +244,8 @@ function axisOf(values: readonly number[], log: boolean, ticks: number): Axis {
   return { low, high, ticks: linearTicks(low, high, count), place };
 }
 
-function piecesOf(
+/** The points of a series in pixels, broken where one cannot be drawn. */
+export function piecesOf(
   { x, y }: LineSeries,
   shown: (i: number) => boolean,
   toPixel: (x: number, y: number) => [number, number],

@@ -1,9 +1,9 @@
 /**
  * @file A potential from its two ingredients: fresh parameters, and a forward pass written against
- * {@link Layers}, which serves both for values and for initialisation from data.
+ * {@link Layers}, which serves for values, for dropout and for initialisation from data.
  */
 import type { RandomKey, Tensor, TensorRecord } from "../tensor/mod.ts";
-import { initializingLayers, type Layers, layers } from "./layers.ts";
+import { initializingLayers, type Layers, layers, layersWithDropout } from "./layers.ts";
 import type { Potential } from "./potential.ts";
 
 /** What differs from one potential to the next. */
@@ -31,6 +31,8 @@ export function layeredPotential(
       forward(initializingLayers, initialized, x, u);
       return initialized;
     },
-    apply: (parameters, x, u) => forward(layers, parameters, x, u),
+    apply: (parameters, x, u, { dropout } = {}) =>
+      forward(dropout ? layersWithDropout(dropout) : layers, parameters, x, u),
+    applyWith: forward,
   };
 }

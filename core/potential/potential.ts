@@ -3,6 +3,16 @@
  * record of named parameters. Its gradient in x is the velocity of the flow [VPF, eq. 12].
  */
 import type { RandomKey, Tensor, TensorRecord } from "../tensor/mod.ts";
+import type { Layers } from "./layers.ts";
+
+/** How a potential is evaluated. */
+export interface ApplyOptions {
+  /**
+   * Drops features at random, where the potential has a rate for that, as a function of this key: in
+   * training. Each sample has masks of its own, one for each layer. Default none are dropped.
+   */
+  readonly dropout?: RandomKey;
+}
 
 /**
  * A potential Φ. Time-implicit potentials (the paper's choice) do not read u; time-explicit ones
@@ -25,9 +35,15 @@ export interface Potential {
    *
    * @param x [n, …sampleShape]
    * @param u [n], read by time-explicit potentials only
+   * @param options whether features are dropped
    * @returns Φ: [n]
    */
-  apply(parameters: TensorRecord, x: Tensor, u: Tensor): Tensor;
+  apply(parameters: TensorRecord, x: Tensor, u: Tensor, options?: ApplyOptions): Tensor;
+  /**
+   * Values made by layers that are handed over, to watch them: what {@link describeLayers} looks at;
+   * left out by potentials that are not made of layers.
+   */
+  applyWith?(layers: Layers, parameters: TensorRecord, x: Tensor, u: Tensor): Tensor;
 }
 
 /**

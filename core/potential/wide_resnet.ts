@@ -3,7 +3,7 @@
  * "Learning Energy-Based Models by Diffusion Recovery Likelihood" (2021), with GELU and weight
  * normalisation.
  */
-import { averagePool2, type Tensor, type Tensor4D, type TensorRecord, tf } from "../tensor/mod.ts";
+import { type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
 import { ConfigError } from "../errors.ts";
 import { layeredPotential } from "./layered_potential.ts";
 import { gelu, initializeNormalized, type Layers } from "./layers.ts";
@@ -77,10 +77,10 @@ export function wideResnetPotential(options: WideResnetOptions): Potential {
   const forward = (use: Layers, parameters: TensorRecord, x: Tensor, u: Tensor): Tensor => {
     let h = use.convolution(parameters, "stem", timeExplicit ? withTimeChannel(x, u) : x);
     levels.forEach((blocks, level) => {
-      if (level > 0) h = averagePool2(h as Tensor4D);
+      if (level > 0) h = use.averagePool(parameters, `level${level}.pool`, h);
       for (const plan of blocks) h = block(use, parameters, plan, h);
     });
-    h = tf.sum(gelu(h), [1, 2]);
+    h = use.sumPixels(parameters, "sum", gelu(h));
     return tf.reshape(use.dense(parameters, "head", h), [-1]);
   };
 

@@ -17,8 +17,13 @@ export type {
   TensorLike,
 } from "@tensorflow/tfjs";
 export * from "./average_pool.ts";
+export * from "./bytes.ts";
 export * from "./device.ts";
 export * from "./gradients.ts";
+export * from "./group_normalization.ts";
 export * from "./inner_product.ts";
 export * from "./normal_distribution.ts";
 export * from "./random.ts";
+export * from "./sigmoid.ts";
+export * from "./softmax.ts";
+export * from "./upsample.ts";

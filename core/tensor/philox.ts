@@ -73,11 +73,26 @@ export function philox4x32(counter: Uint32Array, key: Uint32Array): Uint32Array 
 }
 
 /** How the words of a block become numbers; see {@link fillPhilox}. */
-export type PhiloxDistribution = "bits" | "uniform" | "normal";
+export type PhiloxDistribution = "bits" | "uniform" | "normal" | "indices";
+
+/** The type of a distribution's draws. */
+export function typeOfDraws(distribution: PhiloxDistribution): "int32" | "float32" {
+  return distribution === "bits" || distribution === "indices" ? "int32" : "float32";
+}
 
 /** A word as a float32 in the open interval (0, 1): 23 bits and a half, so 0 and 1 never occur. */
 export function wordToUniform(word: number): number {
   return ((word >>> 9) + 0.5) * 2 ** -23;
+}
+
+/**
+ * A word as one of 0 … count − 1: ⌊word·count/2³²⌋. A number comes up for ⌊2³²/count⌋ words or for one
+ * more.
+ *
+ * @param count up to 2³¹ − 1, so that the index is an int32
+ */
+export function wordToIndex(word: number, count: number): number {
+  return multiplyHigh(word, count);
 }
 
 /** What the draws of {@link fillPhilox} are a function of. */
@@ -87,6 +102,8 @@ export interface PhiloxSource {
   readonly stream: number;
   /** The index of the first sample that is filled. Default 0. */
   readonly firstSample?: number;
+  /** Of indices: how many there are to draw from. */
+  readonly count?: number;
 }
 
 /**
@@ -99,7 +116,7 @@ export function fillPhilox(
   out: Int32Array | Float32Array,
   distribution: PhiloxDistribution,
   perSample: number,
-  { seed, step, stream, firstSample = 0 }: PhiloxSource,
+  { seed, step, stream, firstSample = 0, count: indices = 0 }: PhiloxSource,
 ): void {
   const block = new Uint32Array(4), values = new Float64Array(4);
   const samples = perSample === 0 ? 0 : out.length / perSample;
@@ -118,6 +135,8 @@ export function fillPhilox(
         for (let i = 0; i < 4; i++) values[i] = block[i] | 0;
       } else if (distribution === "uniform") {
         for (let i = 0; i < 4; i++) values[i] = wordToUniform(block[i]);
+      } else if (distribution === "indices") {
+        for (let i = 0; i < 4; i++) values[i] = wordToIndex(block[i], indices);
       } else {
         for (let i = 0; i < 4; i += 2) {
           const radius = Math.sqrt(-2 * Math.log(wordToUniform(block[i])));

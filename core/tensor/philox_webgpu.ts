@@ -60,6 +60,8 @@ fn sineOfQuarterTurns(turns : f32, more : i32) -> f32 {
 const STORE: Record<PhiloxDistribution, string> = {
   bits: "setOutputAtIndexI32(index, bitcast<i32>(words[lane]));",
   uniform: "setOutputAtIndex(index, toUniform(words[lane]));",
+  indices:
+    "setOutputAtIndexI32(index, bitcast<i32>(multiplyHigh(words[lane], u32(uniforms.count))));",
   normal: `
     let first = lane & 2u;
     let radius = sqrt(max(0.0, -2.0 * logarithmOfUniform(toUniform(words[first]))));
@@ -68,32 +70,40 @@ const STORE: Record<PhiloxDistribution, string> = {
     setOutputAtIndex(index, radius * sineOfQuarterTurns(turns, 1 - i32(lane & 1u)));`,
 };
 
-/** The program for draws of the given shape; inputs: seed int32 [2], step int32 scalar. */
-export function philoxProgram(shape: number[], distribution: PhiloxDistribution) {
+/**
+ * The program for draws of the given shape; inputs: seed int32 [2], step int32 scalar and, where
+ * `hasOffset`, an int32 scalar that is added to the samples' indices.
+ */
+export function philoxProgram(
+  shape: number[],
+  distribution: PhiloxDistribution,
+  hasOffset: boolean,
+) {
   const groups = Math.ceil(tf.util.sizeFromShape(shape) / WORKGROUP);
   // A dispatch may have at most 65,535 workgroups an axis.
   const x = Math.min(groups, 65535);
   return {
-    variableNames: ["seed", "step"],
-    uniforms: "perSample : i32, stream : i32, firstSample : i32,",
+    variableNames: ["seed", "step", ...(hasOffset ? ["offset"] : [])],
+    uniforms: "perSample : i32, stream : i32, firstSample : i32, count : i32,",
     outputShape: shape,
     workgroupSize: [WORKGROUP, 1, 1] as [number, number, number],
     dispatchLayout: { x: shape.map((_, axis) => axis) },
     dispatch: [x, Math.ceil(groups / x), 1] as [number, number, number],
     size: true,
-    shaderKey: `philox_${distribution}`,
+    shaderKey: `philox_${distribution}${hasOffset ? "_offset" : ""}`,
     getUserCode: () =>
       `${PHILOX}${distribution === "normal" ? NORMAL : ""}
       fn main(index : i32) {
         if (index < uniforms.size) {
           let sample = index / uniforms.perSample;
-          let offset = u32(index - sample * uniforms.perSample);
+          let value = u32(index - sample * uniforms.perSample);
           let key = vec2<u32>(bitcast<u32>(i32(seed[0])), bitcast<u32>(i32(seed[1])));
           let counter = vec4<u32>(
-            offset >> 2u, bitcast<u32>(uniforms.firstSample + sample),
+            value >> 2u,
+            bitcast<u32>(uniforms.firstSample + sample${hasOffset ? " + i32(offset[0])" : ""}),
             bitcast<u32>(i32(step[0])), bitcast<u32>(uniforms.stream));
           let words = philox(counter, key);
-          let lane = offset & 3u;
+          let lane = value & 3u;
           ${STORE[distribution]}
         }
       }`,

@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { KernelConfig, KernelFunc, Tensor, TensorInfo } from "@tensorflow/tfjs";
 import { VapoError } from "../errors.ts";
-import { fillPhilox, type PhiloxDistribution } from "./philox.ts";
+import { fillPhilox, type PhiloxDistribution, typeOfDraws } from "./philox.ts";
 import { philoxProgram } from "./philox_webgpu.ts";
 
 /**
@@ -20,8 +20,11 @@ export interface RandomKey {
   readonly step: Tensor;
   /** An unsigned 32-bit integer; {@link fork} makes new ones. */
   readonly stream: number;
-  /** The index of the first sample of a draw: a part of a larger draw starts past 0, the default. */
-  readonly firstSample?: number;
+  /**
+   * The index of the first sample of a draw: a part of a larger draw starts past 0, the default. A
+   * tensor (int32 scalar) does as a number does, and lets one compiled program draw any part.
+   */
+  readonly firstSample?: number | Tensor;
 }
 
 /**
@@ -137,12 +140,14 @@ export function randomBits(key: RandomKey, shape: number[]): Tensor {
 }
 
 /**
- * Uniform integers.
+ * Uniform integers: the upper half of the 64-bit product of a word of {@link randomBits} and the
+ * count (Lemire, "Fast Random Integer Generation in an Interval", 2019, without the rejection, which
+ * would make a draw depend on more than its own word). The same on every device.
  *
  * @param key what the draw is a function of
  * @param shape the first axis counts samples: row i is the same whatever the number of rows
- * @param count how many integers there are to draw from, at most 2²³; each is as likely as the
- * others up to count·2⁻²³ of its probability
+ * @param count how many integers there are to draw from, at most 2³¹ − 1; each is as likely as the
+ * others up to count·2⁻³² of its probability
  * @returns int32 of the given shape, in 0 … count − 1
  * @throws {VapoError} for a count that cannot be drawn from
  * @example
@@ -155,18 +160,13 @@ export function randomBits(key: RandomKey, shape: number[]): Tensor {
  * ```
  */
 export function randomIndices(key: RandomKey, shape: number[], count: number): Tensor {
-  if (!(Number.isInteger(count) && count >= 1 && count <= 2 ** 23)) {
+  if (!(Number.isInteger(count) && count >= 1 && count < 2 ** 31)) {
     throw new VapoError(
-      `cannot draw indices of ${count} things: expected a whole number from 1 to 2^23; ` +
+      `cannot draw indices of ${count} things: expected a whole number from 1 to 2^31 - 1; ` +
         "split a larger set",
     );
   }
-  return tf.tidy(() =>
-    tf.minimum(
-      tf.cast(tf.floor(tf.mul(randomUniform(key, shape), count)), "int32"),
-      tf.scalar(count - 1, "int32"),
-    )
-  );
+  return draw(key, shape, "indices", count);
 }
 
 interface PhiloxAttributes {
@@ -174,16 +174,41 @@ interface PhiloxAttributes {
   distribution: PhiloxDistribution;
   stream: number;
   firstSample: number;
+  /** Of indices: how many there are to draw from. */
+  count?: number;
 }
 
-function draw(key: RandomKey, shape: number[], distribution: PhiloxDistribution): Tensor {
-  const { stream, firstSample = 0 } = key;
-  const attributes: PhiloxAttributes = { shape, distribution, stream, firstSample };
+/** The kernel's inputs; `offset` is added to `firstSample`. */
+interface PhiloxInputs<T> {
+  seed: T;
+  step: T;
+  offset?: T;
+}
+
+function draw(
+  { seed, step, stream, firstSample = 0 }: RandomKey,
+  shape: number[],
+  distribution: PhiloxDistribution,
+  count?: number,
+): Tensor {
+  const attributes: PhiloxAttributes = { shape, distribution, stream, firstSample: 0 };
+  if (count !== undefined) attributes.count = count;
+  const inputs: PhiloxInputs<Tensor> = { seed, step };
+  if (typeof firstSample === "number") attributes.firstSample = firstSample;
+  else inputs.offset = checkedOffset(firstSample);
   return tf.engine().runKernel(
     "Philox",
-    { seed: key.seed, step: key.step },
+    inputs as unknown as tf.NamedTensorMap,
     attributes as unknown as tf.NamedAttrMap,
   ) as Tensor;
+}
+
+function checkedOffset(firstSample: Tensor): Tensor {
+  const { dtype, size, shape } = firstSample;
+  if (dtype === "int32" && size === 1) return firstSample;
+  throw new VapoError(
+    `firstSample is a ${dtype} tensor of shape [${shape}]: expected an int32 scalar; cast it`,
+  );
 }
 
 /** How many values one sample takes: the product of all axes but the first. */
@@ -198,18 +223,20 @@ interface HostBackend {
 
 const philoxOnHost = (
   { inputs, attrs, backend }: {
-    inputs: { seed: TensorInfo; step: TensorInfo };
+    inputs: PhiloxInputs<TensorInfo>;
     attrs: PhiloxAttributes;
     backend: HostBackend;
   },
 ): TensorInfo => {
-  const { shape, distribution, stream, firstSample } = attrs;
+  const { shape, distribution, stream, count } = attrs;
   const size = tf.util.sizeFromShape(shape);
-  const dtype = distribution === "bits" ? "int32" : "float32";
+  const dtype = typeOfDraws(distribution);
   const values = dtype === "int32" ? new Int32Array(size) : new Float32Array(size);
   const seed = backend.readSync(inputs.seed.dataId);
   const step = backend.readSync(inputs.step.dataId)[0];
-  fillPhilox(values, distribution, valuesPerSample(shape), { seed, step, stream, firstSample });
+  const offset = inputs.offset ? backend.readSync(inputs.offset.dataId)[0] : 0;
+  const source = { seed, step, stream, firstSample: attrs.firstSample + offset, count };
+  fillPhilox(values, distribution, valuesPerSample(shape), source);
   return { dataId: backend.write(values, shape, dtype), shape, dtype };
 };
 
@@ -224,18 +251,18 @@ interface WebGpuBackend {
 
 const philoxOnWebGpu = (
   { inputs, attrs, backend }: {
-    inputs: { seed: TensorInfo; step: TensorInfo };
+    inputs: PhiloxInputs<TensorInfo>;
     attrs: PhiloxAttributes;
     backend: WebGpuBackend;
   },
 ): TensorInfo => {
-  const { shape, distribution, stream, firstSample } = attrs;
-  const program = philoxProgram(shape, distribution);
+  const { shape, distribution, stream, firstSample, count = 0 } = attrs;
+  const { seed, step, offset } = inputs;
   return backend.runWebGPUProgram(
-    program,
-    [inputs.seed, inputs.step],
-    distribution === "bits" ? "int32" : "float32",
-    [valuesPerSample(shape), stream | 0, firstSample | 0].map((value) => ({
+    philoxProgram(shape, distribution, offset !== undefined),
+    offset ? [seed, step, offset] : [seed, step],
+    typeOfDraws(distribution),
+    [valuesPerSample(shape), stream | 0, firstSample | 0, count].map((value) => ({
       type: "int32",
       data: [value],
     })),

@@ -11,7 +11,8 @@ import {
 } from "../formats/safetensors.ts";
 import { type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
 import type { RunStorage } from "./run_storage.ts";
-import { flattenState, type TrainingState, unflattenState } from "./state.ts";
+import type { TensorSpec } from "../jit/mod.ts";
+import { flattenState, type StateOf, type TrainingState, unflattenState } from "./state.ts";
 
 const DIRECTORY = "checkpoints";
 const TENSORS = "state.safetensors";
@@ -75,16 +76,85 @@ export async function saveCheckpoint(
   keep: number,
 ): Promise<void> {
   const tensors: Record<string, SafetensorsTensor> = {};
-  for (const [name, tensor] of Object.entries(flattenState(state))) {
-    tensors[name] = await toTensorData(tensor);
+  await writeState(storage, checkpointPath(step), state, step);
+  const steps = await checkpointSteps(storage);
+  for (const old of steps.slice(0, -keep)) await storage.remove(checkpointPath(old));
+}
+
+/** Writes the state into a directory, which appears whole; `more` goes among its facts. */
+async function writeState(
+  storage: RunStorage,
+  directory: string,
+  state: TrainingState,
+  step: number,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
+  const tensors: Record<string, SafetensorsTensor> = {};
+  for (const [name, tensor] of Object.entries(flattenState<Tensor>(state))) {
+    if (isSaved(name)) tensors[name] = await toTensorData(tensor);
   }
-  const facts = { version: VERSION, step, tensors: Object.keys(tensors).length };
-  await storage.writeDirectory(checkpointPath(step), {
+  const facts = { version: VERSION, step, tensors: Object.keys(tensors).length, ...more };
+  await storage.writeDirectory(directory, {
     [TENSORS]: encodeSafetensors(tensors, { step: String(step) }),
     [FACTS]: encoder.encode(JSON.stringify(facts, null, 2) + "\n"),
   });
-  const steps = await checkpointSteps(storage);
-  for (const old of steps.slice(0, -keep)) await storage.remove(checkpointPath(old));
+}
+
+/** Whether a tensor of the state is in a checkpoint: what is zero between two steps is not. */
+function isSaved(name: string): boolean {
+  return !name.startsWith("accumulated/") && name !== "counters/part";
+}
+
+/** The directory of the checkpoint with the best evaluation. */
+const BEST = "best";
+
+/**
+ * Writes the state as the run's best by an evaluation, in place of the one before it. It lies beside
+ * the other checkpoints and outlives them.
+ *
+ * @param storage the run's directory
+ * @param state stays the caller's
+ * @param step steps done
+ * @param evaluation what it is the best by
+ */
+export async function saveBest(
+  storage: RunStorage,
+  state: TrainingState,
+  step: number,
+  evaluation: { readonly metric: string; readonly value: number },
+): Promise<void> {
+  await writeState(storage, `${DIRECTORY}/${BEST}`, state, step, evaluation);
+}
+
+/**
+ * The step of the best checkpoint by an evaluation, or null where a run has none.
+ *
+ * @param storage the run's directory
+ * @throws {FormatError} when it is damaged
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { bestStep, memoryStorage } from "vapo";
+ * const storage = memoryStorage();
+ * assertEquals(await bestStep(storage), null);
+ * const facts = new TextEncoder().encode('{"step": 300, "metric": "fid", "value": 16.6}');
+ * await storage.write("checkpoints/best/state.json", facts);
+ * assertEquals(await bestStep(storage), 300);
+ * ```
+ */
+export async function bestStep(storage: RunStorage): Promise<number | null> {
+  const bytes = await storage.read(`${DIRECTORY}/${BEST}/${FACTS}`);
+  if (!bytes) return null;
+  try {
+    const { step } = JSON.parse(decoder.decode(bytes));
+    if (Number.isInteger(step)) return step;
+  } catch {
+    // Reported with every other damage below.
+  }
+  throw new FormatError(
+    `${storage.location}/${DIRECTORY}/${BEST}/${FACTS} is damaged: expected the step it is of; ` +
+      "remove that directory, and the next evaluation makes another",
+  );
 }
 
 async function toTensorData(tensor: Tensor): Promise<SafetensorsTensor> {
@@ -100,8 +170,8 @@ async function toTensorData(tensor: Tensor): Promise<SafetensorsTensor> {
  *
  * @param storage the run's directory
  * @param step one of {@link checkpointSteps}
- * @param expected the names and shapes that the run's state has, as {@link initialState} makes it;
- * stays the caller's
+ * @param expected the names, shapes and types that the run's state has: a state as
+ * {@link initialState} makes it, or what {@link stateShapes} says of one
  * @returns the state, which belongs to the caller: see {@link disposeState}
  * @throws {VapoError} when there is no such checkpoint
  * @throws {FormatError} when it is damaged or belongs to another configuration
@@ -126,19 +196,29 @@ async function toTensorData(tensor: Tensor): Promise<SafetensorsTensor> {
 export async function loadCheckpoint(
   storage: RunStorage,
   step: number,
-  expected: TrainingState,
+  expected: StateOf<TensorSpec>,
 ): Promise<TrainingState> {
   const { tensors, where } = await readCheckpoint(storage, step);
-  const like = flattenState(expected);
+  const all = flattenState<TensorSpec>(expected);
+  const like = Object.fromEntries(Object.entries(all).filter(([name]) => isSaved(name)));
   const unknown = Object.keys(tensors).find((name) => !Object.hasOwn(like, name));
   if (unknown !== undefined) throw otherConfiguration(where, `tensor "${unknown}" is not known`);
-  return tf.tidy(() => unflattenState(matchTensors(tensors, like, where)) as never);
+  return tf.tidy(() => {
+    const state = matchTensors(tensors, like, where);
+    for (const [name, { shape, dtype }] of Object.entries(all)) {
+      state[name] ??= tf.zeros([...shape], dtype as "float32");
+    }
+    return unflattenState(state) as never;
+  });
 }
 
 /**
- * Reads only the averaged parameters of a checkpoint: what is sampled.
+ * Reads only averaged parameters of a checkpoint: what is sampled.
  *
- * @param expected parameters of the names and shapes that the run's potential has
+ * @param storage the run's directory
+ * @param step one of {@link checkpointSteps}, or "best"
+ * @param expected the names and shapes of the potential's parameters, or such parameters
+ * @param decay of one of the run's further averages; the one that is sampled where it is left out
  * @returns the averaged parameters, by name; the caller disposes of them
  * @throws as {@link loadCheckpoint}
  * @example
@@ -160,29 +240,41 @@ export async function loadCheckpoint(
  */
 export async function loadAverage(
   storage: RunStorage,
-  step: number,
-  expected: TensorRecord,
+  step: number | typeof BEST,
+  expected: Readonly<Record<string, TensorSpec>>,
+  decay?: number,
 ): Promise<TensorRecord> {
   const { tensors, where } = await readCheckpoint(storage, step);
-  const named = Object.entries(expected).map(([name, tensor]) => [`average/${name}`, tensor]);
-  return tf.tidy(() =>
-    unflattenState(matchTensors(tensors, Object.fromEntries(named), where)).average
-  );
+  const prefix = decay === undefined ? "average/" : `otherAverages/${decay}/`;
+  const named = Object.entries(expected).map(([name, spec]) => [`${prefix}${name}`, spec]);
+  return tf.tidy(() => {
+    const matched = matchTensors(tensors, Object.fromEntries(named), where);
+    return Object.fromEntries(
+      Object.entries(matched).map(([name, tensor]) => [name.slice(prefix.length), tensor]),
+    );
+  });
 }
 
 /** The tensors of a checkpoint, and how its directory is called in messages. */
 async function readCheckpoint(
   storage: RunStorage,
-  step: number,
+  name: number | typeof BEST,
 ): Promise<{ tensors: Readonly<Record<string, SafetensorsTensor>>; where: string }> {
-  const directory = checkpointPath(step);
+  const step = name === BEST ? await bestStep(storage) : name;
+  if (step === null) {
+    throw new VapoError(
+      `no best checkpoint in ${storage.location}: expected one that an evaluation has chosen; ` +
+        "name a step",
+    );
+  }
+  const directory = name === BEST ? `${DIRECTORY}/${BEST}` : checkpointPath(step);
   const where = `${storage.location}/${directory}`;
   const [bytes, facts] = await Promise.all([
     storage.read(`${directory}/${TENSORS}`),
     storage.read(`${directory}/${FACTS}`),
   ]);
   const steps = await checkpointSteps(storage);
-  if (!steps.includes(step)) {
+  if (name !== BEST && !steps.includes(step)) {
     throw new VapoError(
       `no checkpoint of step ${step} in ${storage.location}: expected one of ` +
         (steps.join(", ") || "(there are none)"),
@@ -228,7 +320,7 @@ function checkFacts(text: string, step: number, source: string): void {
 
 function matchTensors(
   tensors: Readonly<Record<string, SafetensorsTensor>>,
-  expected: TensorRecord,
+  expected: Readonly<Record<string, TensorSpec>>,
   where: string,
 ): TensorRecord {
   const matched: TensorRecord = {};
@@ -244,7 +336,11 @@ function matchTensors(
         `tensor "${name}" is ${dtype} [${shape}], expected ${wanted} [${like.shape}]`,
       );
     }
-    matched[name] = tf.tensor(data as Float32Array | Int32Array, [...shape], like.dtype);
+    matched[name] = tf.tensor(
+      data as Float32Array | Int32Array,
+      [...shape],
+      like.dtype as "float32",
+    );
   }
   return matched;
 }

@@ -8,9 +8,9 @@ import { ConfigError } from "../errors.ts";
 import { solverNames } from "../flow/sampler.ts";
 import { isSdeMethod } from "../flow/sde.ts";
 import { gaussianPath } from "../homotopy/gaussian_path.ts";
-import { wideResnetPotential } from "../potential/wide_resnet.ts";
 import { deviceNames } from "../tensor/device.ts";
-import { dataNames, sampleSpace } from "./data_source.ts";
+import { configuredPotential } from "./configured_potential.ts";
+import { dataNames, isToy, sampleSpace, smallestSide } from "./data_sets.ts";
 
 const positive = z.number().positive();
 const count = z.int().min(1).max(2 ** 31 - 1);
@@ -39,6 +39,28 @@ const wideResnetSchema = z.strictObject({
   timeExplicit: z.boolean(),
 });
 
+const unetSchema = z.strictObject({
+  kind: z.literal("unet"),
+  /** Φ = −½|x − f|² ("squared-distance") or x·f ("inner-product"), with the U-Net f. */
+  head: z.enum(["squared-distance", "inner-product"]),
+  /** Channels after the first convolution. */
+  channels: z.int().min(1).max(4096),
+  /** Channels of each level, as multiples of `channels`. */
+  multipliers: z.array(z.int().min(1).max(64)).min(1).max(8),
+  /** Residual blocks a level of the encoder; the decoder has one more. */
+  blocksPerLevel: z.int().min(1).max(64),
+  /** Sides of the images within the net that have attention, as in [16]; the middle always has. */
+  attentionSides: z.array(z.int().min(1).max(4096)).max(8),
+  /** Groups of group normalisation; they divide every number of channels. */
+  groups: z.int().min(1).max(1024),
+  /** Heads of attention. */
+  heads: z.int().min(1).max(64),
+  /** The probability that a feature is dropped in training. */
+  dropout: fraction.lt(1),
+  /** Whether u is an input. */
+  timeExplicit: z.boolean(),
+});
+
 const configSchema = z.strictObject({
   /** The preset that the configuration started from. */
   preset: z.string(),
@@ -49,6 +71,18 @@ const configSchema = z.strictObject({
     name: z.enum(dataNames),
     /** A directory with the data set's files; null takes them from where the program finds them. */
     directory: z.string().nullable(),
+    /** The side of the images of data "folder"; null for all other data, whose size is known. */
+    size: z.int().min(smallestSide).max(1024).nullable().default(null),
+    /** Whether each image is mirrored left to right with probability ½. */
+    flip: z.boolean().default(false),
+    /**
+     * Where a set of images lies: whole in the device's memory ("device"; drawn with replacement),
+     * or on disk, read in batches ("stream"; each image once an epoch). "auto" takes the device where
+     * it fits, and the run notes which.
+     */
+    placement: z.enum(["auto", "device", "stream"]).default("auto"),
+    /** Images that a streamed set is shuffled among, beside the order of its shards. */
+    bufferImages: count.default(8192),
   }),
   /** See {@link GaussianPathOptions}; omega, sigma and betaMin in data units. */
   path: z.strictObject({
@@ -59,7 +93,7 @@ const configSchema = z.strictObject({
     delta: positive.lt(1),
     betaMin: positive,
   }),
-  potential: z.discriminatedUnion("kind", [mlpSchema, wideResnetSchema]),
+  potential: z.discriminatedUnion("kind", [mlpSchema, wideResnetSchema, unetSchema]),
   /** See {@link EnergyLossOptions}. */
   loss: z.strictObject({
     estimator: z.enum(["stein", "covariance"]),
@@ -68,6 +102,8 @@ const configSchema = z.strictObject({
     timeDraw: z.enum(["uniform", "late", "early"]),
     spectralGap: z.number().min(0),
     perDimension: z.boolean(),
+    /** λ ≥ 0 of the sum of each convolution's largest singular value; 0 leaves it out. */
+    spectralRegularization: z.number().min(0).default(0),
   }),
   optimizer: z.strictObject({
     kind: z.enum(["adam", "lamb"]),
@@ -85,12 +121,19 @@ const configSchema = z.strictObject({
     clipNorm: positive.max(1e30).nullable(),
     /** The decay of the parameters' moving average, which is what is sampled; 0 takes them as they are, but for rounding. */
     averageDecay: fraction.lt(1),
+    /** Decays of further moving averages, kept beside the one that is sampled. */
+    otherAverageDecays: z.array(fraction.lt(1)).max(8).default([]),
   }),
   training: z.strictObject({
     /** Steps of the whole run. */
     steps: count,
     /** Samples a step. */
     batchSize: count.max(2 ** 20),
+    /**
+     * Samples that the gradient is computed for at once, a divisor of the batch size: the gradients
+     * of a batch's parts are accumulated. null takes the batch whole.
+     */
+    microBatch: count.max(2 ** 20).nullable().default(null),
     /** Steps between two lines of metrics. */
     logEvery: count,
     /** Steps between two checkpoints. */
@@ -111,6 +154,8 @@ const configSchema = z.strictObject({
     atol: positive,
     /** Where the integration ends; null is the path's uMax. Past it only time-implicit potentials go. */
     until: positive.max(100).nullable(),
+    /** Samples that are integrated together; null takes as many as fit 2¹⁸ values. */
+    batchSize: count.nullable().default(null),
   }),
 });
 
@@ -150,6 +195,7 @@ function checkTogether(config: RunConfig, source: string): void {
   try {
     checkTimes(config);
     checkPotential(config);
+    checkTraining(config);
     const { kind, weightDecay } = config.optimizer;
     if (kind === "adam" && weightDecay !== 0) {
       throw new ConfigError(
@@ -186,19 +232,52 @@ function checkTimes({ path, potential, sampling: { until, solver } }: RunConfig)
   }
 }
 
-/** The potential takes samples of the data's shape. */
+/** The data and the potential fit each other. */
 function checkPotential({ data, potential }: RunConfig): void {
-  const { sampleShape } = sampleSpace(data.name);
-  const image = sampleShape.length === 3;
-  if (image !== (potential.kind === "wide-resnet")) {
+  if ((data.name === "folder") !== (data.size !== null)) {
     throw new ConfigError(
-      `potential.kind is "${potential.kind}" for data "${data.name}": ` +
-        `expected "${image ? "wide-resnet" : "mlp"}"`,
+      data.size === null
+        ? 'data.size is null for data "folder": expected the side of its images, as in data.size=64'
+        : `data.size is ${data.size} for data "${data.name}": expected null; only "folder" has none ` +
+          "of its own",
     );
   }
-  if (potential.kind === "wide-resnet") {
-    // Made and dropped, for its own checks.
-    wideResnetPotential({ ...potential, imageShape: sampleShape as [number, number, number] });
+  const { sampleShape } = sampleSpace(data);
+  const image = sampleShape.length === 3;
+  if (image === (potential.kind === "mlp")) {
+    throw new ConfigError(
+      `potential.kind is "${potential.kind}" for data "${data.name}": ` +
+        `expected ${image ? '"wide-resnet" or "unet"' : '"mlp"'}`,
+    );
+  }
+  if (data.flip && !image) {
+    throw new ConfigError(`data.flip is true for data "${data.name}": only images are mirrored`);
+  }
+  if (data.placement !== "auto" && isToy(data.name)) {
+    throw new ConfigError(
+      `data.placement is "${data.placement}" for data "${data.name}", which is drawn, not read: ` +
+        'expected "auto"',
+    );
+  }
+  // Made and dropped, for its own checks.
+  if (image) configuredPotential(potential, sampleShape);
+}
+
+/** The batch can be cut as asked for, and every average has a decay of its own. */
+function checkTraining({ training: { batchSize, microBatch }, optimizer }: RunConfig): void {
+  if (microBatch !== null && batchSize % microBatch !== 0) {
+    throw new ConfigError(
+      `training.microBatch is ${microBatch}: expected a divisor of training.batchSize ` +
+        `(${batchSize}), or null`,
+    );
+  }
+  const decays = [optimizer.averageDecay, ...optimizer.otherAverageDecays];
+  const twice = decays.find((decay, i) => decays.indexOf(decay) !== i);
+  if (twice !== undefined) {
+    throw new ConfigError(
+      `optimizer.otherAverageDecays has ${twice} once more than needed: expected each decay once, ` +
+        "averageDecay included",
+    );
   }
 }
 

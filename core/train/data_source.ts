@@ -1,78 +1,109 @@
 /**
- * @file Where a run's data comes from: a toy distribution that draws itself on the device, or an
- * image set that lies there. Either way a batch is a pure function of a random key.
+ * @file Where training data comes from: a distribution, a set of images that lies whole in the
+ * device's memory, or one that is read from disk in batches.
  */
-import { VapoError } from "../errors.ts";
-import { type RandomKey, type Tensor } from "../tensor/mod.ts";
-import { type Distribution, toyDistributions, type ToyName, toyNames } from "../data/toy.ts";
-import { drawImages, type ImageDataset } from "../data/images.ts";
-import { loadMnist, mnistSizes } from "../data/mnist.ts";
+import { cifarFiles, readCifar } from "../data/cifar.ts";
+import type { ImageRecords } from "../data/image_records.ts";
+import {
+  drawImages,
+  flipSome,
+  type ImageFormat,
+  imagesOfWords,
+  residentImages,
+} from "../data/images.ts";
+import { type DataFiles, openPreparedSet, type PreparedSet } from "../data/prepared_set.ts";
+import { type BatchStreamOptions, openBatchStream } from "../data/batch_stream.ts";
+import { readMnist } from "../data/mnist.ts";
+import { toyDistributions } from "../data/toy.ts";
+import { FormatError, VapoError } from "../errors.ts";
+import { fork, type RandomKey, type Tensor, tf, wordsOfBytes } from "../tensor/mod.ts";
+import {
+  type DataName,
+  type ImageSet,
+  imageSet,
+  isToy,
+  type SampleSpace,
+  sampleSpace,
+} from "./data_sets.ts";
 
-const imageNames = ["mnist16", "mnist"] as const;
+/** Batches of a streamed set, one after another, without end. */
+export interface BatchReader {
+  /**
+   * The next batch as int32 words, four bytes each, [batchSize × words of an image], valid until the
+   * call after it; and how long the caller waited for it.
+   */
+  next(): Promise<{ readonly words: Int32Array; readonly waitMilliseconds: number }>;
+  /** Ends the reading. */
+  close(): void;
+}
 
-/**
- * Everything that can be trained on: the toy distributions, then the image sets.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { dataNames, toyNames } from "vapo";
- * assertEquals(dataNames.slice(toyNames.length), ["mnist16", "mnist"]);
- * ```
- */
-export const dataNames = [...toyNames, ...imageNames] as const;
+/** Where a set of images is read from, and how; the core itself has no file system. */
+export interface ImageFiles extends DataFiles {
+  /**
+   * Reads batches in a thread of its own, so that the next one is there when it is wanted; where it
+   * is left out, the caller's thread reads them.
+   */
+  readonly openBatches?: (options: BatchStreamOptions) => Promise<BatchReader>;
+}
 
-/** The name of a data set. */
-export type DataName = typeof dataNames[number];
-
-/** Reads a data set's file by its name; handed in by whoever has a file system or a network. */
-export type ReadDataFile = (name: string) => Promise<Uint8Array>;
-
-/** What the samples of a data set are like: all that drawing samples needs to know of it. */
-export interface SampleSpace {
-  /** The data set's. */
+/** A configuration's `data` section; what is left out is as in the section's defaults. */
+export interface DataOptions {
+  /** Which set. */
   readonly name: DataName;
-  /** [d], or [height, width, channels]. */
-  readonly sampleShape: readonly number[];
-  /** The distribution itself, for the toy ones. */
-  readonly distribution?: Distribution;
+  /** The side of the images of "folder". */
+  readonly size?: number | null;
+  /** Whether each image is mirrored with probability ½. Default no. */
+  readonly flip?: boolean;
+  /** Whether it lies on the device or is read in batches; "auto", the default, goes by its size. */
+  readonly placement?: "auto" | "device" | "stream";
+  /** Images that a streamed set is shuffled among. Default 8192. */
+  readonly bufferImages?: number;
+}
+
+/** A set of images that is read in batches: they come from outside of the step. */
+export interface StreamedImages {
+  /** What a row of a batch's words holds. */
+  readonly format: ImageFormat;
+  /** How many words an image takes. */
+  readonly imageWords: number;
+  /** Images in all. */
+  readonly count: number;
+  /** Batches from a sample on, counted from the start of the run. */
+  open(
+    options: Pick<BatchStreamOptions, "seed" | "batchSize" | "firstSample">,
+  ): Promise<BatchReader>;
 }
 
 /** A source of training data. */
 export interface DataSource extends SampleSpace {
-  /** n samples: [n, …sampleShape]; sample i depends on the key and on i alone. */
-  draw(n: number, key: RandomKey): Tensor;
+  /** Where images lie; null for distributions. */
+  readonly placement: "device" | "stream" | null;
+  /** Whether images are mirrored with probability ½. */
+  readonly flip: boolean;
+  /** Where batches are read from; left out where they are drawn. */
+  readonly stream?: StreamedImages;
+  /**
+   * n samples: [n, …sampleShape]; sample i depends on the key and on i alone. Of a streamed set they
+   * are made of the batch's words, int32 [n, words of an image].
+   */
+  draw(n: number, key: RandomKey, words?: Tensor): Tensor;
   /** Frees what lies on the device. */
   dispose(): void;
 }
 
-/**
- * What the samples of a data set are like, without reading it.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { sampleSpace } from "vapo";
- * assertEquals(sampleSpace("mnist16").sampleShape, [16, 16, 1]);
- * assertEquals(sampleSpace("rings").distribution?.dimension, 2);
- * ```
- */
-export function sampleSpace(name: DataName): SampleSpace {
-  if (isToy(name)) {
-    const distribution = toyDistributions[name];
-    return { name, sampleShape: [distribution.dimension], distribution };
-  }
-  const side = mnistSizes[name].padTo;
-  return { name, sampleShape: [side, side, 1] };
-}
+/** The largest set that "auto" takes into a device's memory: an arena has 4 GiB at most. */
+const LARGEST_RESIDENT_BYTES = 2 ** 29;
+/** Images a streamed set is shuffled among where nothing is said. */
+const BUFFER_IMAGES = 8192;
 
 /**
- * Opens a data set by its name. Image sets are read through `readFile` and kept on the device.
+ * Opens a data set. A set of images is read through `files`: a prepared set (`index.json` and
+ * shards, as `vapo data` makes it), or the original files of MNIST, Fashion-MNIST and CIFAR.
  *
- * @param name which one
- * @param readFile reads a file of an image set by its name; toy distributions need none
+ * @param choice its name, or a configuration's section `data`
+ * @param files reads the files of a set of images; toy distributions need none
  * @returns the source; its `dispose` frees what lies on the device
- * @throws {VapoError} for an image set without `readFile`; whatever `readFile` throws
+ * @throws {VapoError} where the files are not there
  * @throws {FormatError} where a file is damaged or not the data set's
  * @example
  * ```ts
@@ -81,32 +112,177 @@ export function sampleSpace(name: DataName): SampleSpace {
  * await openDevice("cpu");
  * const rings = await openDataSource("rings");
  * assertEquals(rings.draw(5, randomKey(7)).shape, [5, ...rings.sampleShape]);
- * await assertRejects(() => openDataSource("mnist"), VapoError, "train-images-idx3-ubyte");
+ * await assertRejects(() => openDataSource("celeba64"), VapoError, "vapo data celeba64");
  * ```
  */
 export async function openDataSource(
-  name: DataName,
-  readFile: ReadDataFile = noFiles,
+  choice: DataName | DataOptions,
+  files: ImageFiles = noFiles,
 ): Promise<DataSource> {
-  if (isToy(name)) {
-    const draw = (n: number, key: RandomKey) => toyDistributions[name].sample(n, key);
-    return { ...sampleSpace(name), draw, dispose() {} };
+  const options = typeof choice === "string" ? { name: choice } : choice;
+  const space = sampleSpace(options);
+  if (isToy(options.name)) {
+    const { sample } = toyDistributions[options.name];
+    return { ...space, placement: null, flip: false, draw: sample, dispose() {} };
   }
-  const dataset: ImageDataset = await loadMnist(name, readFile);
-  return {
-    name,
-    sampleShape: dataset.shape,
-    draw: (n, key) => drawImages(dataset, n, key),
-    dispose: () => dataset.images.dispose(),
-  };
+  const set = imageSet(options);
+  const prepared = await openPrepared(options.name, set, files);
+  if (prepared && placementOf(options, prepared) === "stream") {
+    return { ...space, ...streamedImages(set, prepared, options, files) };
+  }
+  if (!prepared && options.placement === "stream") {
+    throw new VapoError(
+      `${files.location} has no ${INDEX}: expected a prepared set to stream from; run ` +
+        `"${preparation(set)}", or set data.placement to "device"`,
+    );
+  }
+  const records = prepared ? await prepared.readAll() : await readOriginal(set, files);
+  return { ...space, ...imagesOnDevice(set, records, options) };
 }
 
-function noFiles(name: string): Promise<never> {
-  return Promise.reject(
-    new VapoError(`data file ${name} cannot be read: expected a function that reads it; pass one`),
+const INDEX = "index.json";
+
+async function openPrepared(
+  name: DataName,
+  { prepared, format }: ImageSet,
+  files: ImageFiles,
+): Promise<PreparedSet | null> {
+  if (await files.read(INDEX) === null) return null;
+  const set = await openPreparedSet(files, "train");
+  if (set.index.name !== prepared || set.shape.join() !== format.stored.join()) {
+    throw new FormatError(
+      `${files.location}/${INDEX} is of "${set.index.name}", ${set.shape.join("×")}: expected ` +
+        `"${prepared}", ${format.stored.join("×")}, for data "${name}"; name its directory, or ` +
+        `run "${preparation({ prepared })}"`,
+    );
+  }
+  return set;
+}
+
+function placementOf({ placement = "auto" }: DataOptions, set: PreparedSet): "device" | "stream" {
+  if (placement !== "auto") return placement;
+  const [height, width, channels] = set.shape;
+  return set.count * height * width * channels <= LARGEST_RESIDENT_BYTES ? "device" : "stream";
+}
+
+function preparation({ prepared }: Pick<ImageSet, "prepared">): string {
+  return `vapo data ${prepared} --source PATH`;
+}
+
+/** The training images of a data set's own files. */
+async function readOriginal({ prepared }: ImageSet, files: ImageFiles): Promise<ImageRecords> {
+  if (prepared === "mnist" || prepared === "fashion-mnist") {
+    const { count, data } = await readMnist(async (name) => {
+      const bytes = await files.read(name) ?? await files.read(`${name}.gz`);
+      if (bytes) return bytes;
+      throw missing(prepared, files, name);
+    });
+    return { count, shape: [28, 28, 1], pixels: data, labels: new Uint8Array(), labelsPerImage: 0 };
+  }
+  if (prepared === "cifar10" || prepared === "cifar100") {
+    const parts: ImageRecords[] = [];
+    for (const name of cifarFiles[prepared].train) {
+      const bytes = await files.read(name);
+      if (bytes) {
+        parts.push(readCifar(bytes, { name: prepared, source: files.location + "/" + name }));
+      }
+    }
+    if (parts.length > 0) return joinRecords(parts);
+    throw missing(prepared, files, cifarFiles[prepared].train.join(", "));
+  }
+  throw missing(prepared, files);
+}
+
+function missing(prepared: string, { location }: ImageFiles, original?: string): VapoError {
+  return new VapoError(
+    `no data set "${prepared}" in ${location}: expected ${INDEX} of a prepared set` +
+      `${original ? ` or ${original}` : ""}; run "${preparation({ prepared })}", or name the ` +
+      "directory with --data",
   );
 }
 
-function isToy(name: DataName): name is ToyName {
-  return (toyNames as readonly string[]).includes(name);
+function joinRecords(parts: readonly ImageRecords[]): ImageRecords {
+  const [{ shape, labelsPerImage }] = parts;
+  const join = (arrays: Uint8Array[]) => {
+    const whole = new Uint8Array(arrays.reduce((total, { length }) => total + length, 0));
+    let at = 0;
+    for (const array of arrays) {
+      whole.set(array, at);
+      at += array.length;
+    }
+    return whole;
+  };
+  return {
+    count: parts.reduce((total, { count }) => total + count, 0),
+    shape,
+    pixels: join(parts.map(({ pixels }) => pixels)),
+    labels: join(parts.map(({ labels }) => labels)),
+    labelsPerImage,
+  };
 }
+
+type Opened = Omit<DataSource, keyof SampleSpace>;
+
+function imagesOnDevice(
+  { format }: ImageSet,
+  records: ImageRecords,
+  { flip = false }: DataOptions,
+): Opened {
+  const { stored: _, ...size } = format;
+  const dataset = residentImages(records, size);
+  return {
+    placement: "device",
+    flip,
+    draw: (n, key) => drawImages(dataset, n, key, { flip }),
+    dispose: () => dataset.words.dispose(),
+  };
+}
+
+function streamedImages(
+  { format }: ImageSet,
+  set: PreparedSet,
+  { flip = false, bufferImages = BUFFER_IMAGES }: DataOptions,
+  { openBatches }: ImageFiles,
+): Opened {
+  const open = openBatches ??
+    ((options: BatchStreamOptions) => Promise.resolve(readerOf(set, options)));
+  return {
+    placement: "stream",
+    flip,
+    stream: {
+      format,
+      imageWords: wordsOfBytes(format.stored.reduce((product, side) => product * side, 1)),
+      count: set.count,
+      open: (where) => open({ ...where, bufferImages }),
+    },
+    draw(_n, key, words) {
+      if (!words) {
+        throw new VapoError("a streamed batch has no words: expected those it was read as");
+      }
+      return tf.tidy(() => {
+        const images = imagesOfWords(format, words);
+        return flip ? flipSome(images, fork(key, "flip")) : images;
+      });
+    },
+    dispose() {},
+  };
+}
+
+/** Batches that the caller's own thread reads. */
+function readerOf(set: PreparedSet, options: BatchStreamOptions): BatchReader {
+  const stream = openBatchStream(set, options);
+  return {
+    async next() {
+      const start = performance.now();
+      const { buffer } = await stream.next();
+      const words = new Int32Array(buffer as ArrayBuffer);
+      return { words, waitMilliseconds: performance.now() - start };
+    },
+    close() {},
+  };
+}
+
+const noFiles: ImageFiles = {
+  location: "(no directory)",
+  read: () => Promise.resolve(null),
+};

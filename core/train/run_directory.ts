@@ -1,7 +1,8 @@
 /**
  * @file A run's directory: `config.json`, `metrics.jsonl`, `checkpoints/`, `samples/`. Metrics are a
  * function of the configuration, so they hold no clock; on resuming, the lines that the run will
- * write again are taken back first.
+ * write again are taken back first. How fast a run goes is in a file of its own, `speed.jsonl`, and
+ * evaluations are in `evaluations.jsonl`.
  */
 import { FormatError, VapoError } from "../errors.ts";
 import { checkpointSteps } from "./checkpoint.ts";
@@ -10,6 +11,8 @@ import type { RunStorage } from "./run_storage.ts";
 
 const CONFIG = "config.json";
 const METRICS = "metrics.jsonl";
+const SPEED = "speed.jsonl";
+const EVALUATIONS = "evaluations.jsonl";
 
 const encoder = new TextEncoder(), decoder = new TextDecoder();
 
@@ -76,9 +79,40 @@ export function parseJson(text: string, source: string): unknown {
   }
 }
 
+/**
+ * One line of `speed.jsonl`, on the steps since the line before it: samples a second (saving, drawing
+ * and evaluating not counted), and how long a step waited for its data on the average.
+ */
+export interface SpeedLine {
+  readonly step: number;
+  readonly samplesPerSecond: number;
+  readonly waitMilliseconds: number;
+}
+
+/** One line of `evaluations.jsonl`. */
+export interface EvaluationLine {
+  readonly step: number;
+  readonly metric: string;
+  readonly value: number;
+}
+
 /** Adds a line to `metrics.jsonl`. */
 export async function appendMetrics(storage: RunStorage, line: MetricsLine): Promise<void> {
-  await storage.append(METRICS, encoder.encode(JSON.stringify(line) + "\n"));
+  await appendLine(storage, METRICS, line);
+}
+
+/** Adds a line to `speed.jsonl`. */
+export async function appendSpeed(storage: RunStorage, line: SpeedLine): Promise<void> {
+  await appendLine(storage, SPEED, line);
+}
+
+/** Adds a line to `evaluations.jsonl`. */
+export async function appendEvaluation(storage: RunStorage, line: EvaluationLine): Promise<void> {
+  await appendLine(storage, EVALUATIONS, line);
+}
+
+async function appendLine(storage: RunStorage, file: string, line: object): Promise<void> {
+  await storage.append(file, encoder.encode(JSON.stringify(line) + "\n"));
 }
 
 /**
@@ -98,11 +132,34 @@ export async function appendMetrics(storage: RunStorage, line: MetricsLine): Pro
  * ```
  */
 export async function readMetrics(storage: RunStorage): Promise<MetricsLine[]> {
-  const bytes = await storage.read(METRICS);
+  return await readLines(storage, METRICS) as MetricsLine[];
+}
+
+/**
+ * The evaluations of a run, oldest first; see {@link readMetrics}.
+ *
+ * @param storage the run's directory
+ * @throws {FormatError} when a line is not JSON
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { memoryStorage, readEvaluations } from "vapo";
+ * const storage = memoryStorage();
+ * const line = '{"step":100,"metric":"fid","value":16.6}\n';
+ * await storage.write("evaluations.jsonl", new TextEncoder().encode(line));
+ * assertEquals(await readEvaluations(storage), [{ step: 100, metric: "fid", value: 16.6 }]);
+ * ```
+ */
+export async function readEvaluations(storage: RunStorage): Promise<EvaluationLine[]> {
+  return await readLines(storage, EVALUATIONS) as unknown as EvaluationLine[];
+}
+
+async function readLines(storage: RunStorage, file: string): Promise<{ step: number }[]> {
+  const bytes = await storage.read(file);
   if (!bytes) return [];
   const complete = decoder.decode(bytes).split("\n").slice(0, -1);
   return complete.map((line, index) =>
-    parseJson(line, `${storage.location}/${METRICS}, line ${index + 1}`) as MetricsLine
+    parseJson(line, `${storage.location}/${file}, line ${index + 1}`) as { step: number }
   );
 }
 
@@ -112,9 +169,18 @@ export async function readMetrics(storage: RunStorage): Promise<MetricsLine[]> {
  * @returns the step of the last line that is left, 0 where there is none
  */
 export async function rewindMetrics(storage: RunStorage, step: number): Promise<number> {
-  const kept = (await readMetrics(storage)).filter((line) => line.step <= step);
+  return await rewindLines(storage, METRICS, step);
+}
+
+/** Takes back the evaluations after a step. */
+export async function rewindEvaluations(storage: RunStorage, step: number): Promise<void> {
+  if (await storage.read(EVALUATIONS) !== null) await rewindLines(storage, EVALUATIONS, step);
+}
+
+async function rewindLines(storage: RunStorage, file: string, step: number): Promise<number> {
+  const kept = (await readLines(storage, file)).filter((line) => line.step <= step);
   const text = kept.map((line) => JSON.stringify(line) + "\n").join("");
-  await storage.write(METRICS, encoder.encode(text));
+  await storage.write(file, encoder.encode(text));
   return kept.at(-1)?.step ?? 0;
 }
 

@@ -9,7 +9,7 @@ import { scatterOverDensity } from "../picture/density_plot.ts";
 import { imageGrid } from "../picture/image_grid.ts";
 import { type GridField, kernelDensity } from "../picture/kernel_density.ts";
 import type { RgbImage } from "../picture/rgb_image.ts";
-import type { SampleSpace } from "./data_source.ts";
+import type { SampleSpace } from "./data_sets.ts";
 import type { TrainingProblem } from "./training_step.ts";
 
 /** Cells of the density a side. */

@@ -2,7 +2,14 @@
  * @file The whole state of a run, as tensors: what a step takes and gives back, and what a
  * checkpoint holds. Nothing else carries over from one step to the next.
  */
-import { type RandomKey, randomKey, type Scalar, type TensorRecord, tf } from "../tensor/mod.ts";
+import {
+  type RandomKey,
+  randomKey,
+  type Scalar,
+  type Tensor,
+  type TensorRecord,
+  tf,
+} from "../tensor/mod.ts";
 
 /** The state of a run between two steps. */
 export interface TrainingState {
@@ -10,19 +17,52 @@ export interface TrainingState {
   readonly parameters: TensorRecord;
   /** The moving average of the parameters: what is sampled. */
   readonly average: TensorRecord;
+  /** Moving averages of other decays, `DECAY/NAME`; empty where none are asked for. */
+  readonly otherAverages: TensorRecord;
   /** The optimiser's moments; see {@link zeroMoments}. */
   readonly moments: TensorRecord;
+  /** Where the power iteration of the spectral regularisation is; empty without it. */
+  readonly spectral: TensorRecord;
+  /**
+   * Sums over the parts of the batch at hand that are done, zero between two steps (and so not saved);
+   * empty where batches are taken whole.
+   */
+  readonly accumulated: TensorRecord;
   /**
    * In int32: `step`, the steps done (scalar); `seed`, the run's (its two words, [2]);
-   * `firstNonFinite`, the first step with a loss or a gradient that is not finite, or −1 (scalar).
+   * `firstNonFinite`, the first step with a loss or a gradient that is not finite, or −1 (scalar);
+   * where batches are taken in parts, `part`, the parts of the batch at hand that are done (scalar).
    */
   readonly counters: TensorRecord;
 }
 
-/** The counters of a new run. */
-export function initialCounters(seed: number): TensorRecord {
+/** A state without a tensor. */
+function emptyState(): TrainingState {
+  return {
+    parameters: {},
+    average: {},
+    otherAverages: {},
+    moments: {},
+    spectral: {},
+    accumulated: {},
+    counters: {},
+  };
+}
+
+/** The names of a state with something else in the place of each tensor, such as its shape. */
+export type StateOf<Leaf> = {
+  readonly [Part in keyof TrainingState]: Readonly<Record<string, Leaf>>;
+};
+
+/** The counters of a new run; `inParts` where its batches are. */
+export function initialCounters(seed: number, inParts = false): TensorRecord {
   const { seed: words, step } = randomKey(seed);
-  return { seed: words, step, firstNonFinite: tf.scalar(-1, "int32") };
+  return {
+    seed: words,
+    step,
+    firstNonFinite: tf.scalar(-1, "int32"),
+    ...(inParts && { part: tf.scalar(0, "int32") }),
+  };
 }
 
 /** The key of the random draws of the step that this state is about to do. */
@@ -36,10 +76,10 @@ export function stepNumber(state: TrainingState): Scalar {
 }
 
 /** A flat record of all tensors of a state: `parameters/NAME`, `average/NAME`, … */
-export function flattenState(state: TrainingState): TensorRecord {
-  const flat: TensorRecord = {};
+export function flattenState<Leaf>(state: StateOf<Leaf>): Record<string, Leaf> {
+  const flat: Record<string, Leaf> = {};
   for (const [part, tensors] of Object.entries(state)) {
-    for (const [name, tensor] of Object.entries(tensors as TensorRecord)) {
+    for (const [name, tensor] of Object.entries(tensors as Record<string, Leaf>)) {
       flat[`${part}/${name}`] = tensor;
     }
   }
@@ -48,9 +88,7 @@ export function flattenState(state: TrainingState): TensorRecord {
 
 /** The inverse of {@link flattenState}. */
 export function unflattenState(flat: TensorRecord): TrainingState {
-  const state = { parameters: {}, average: {}, moments: {}, counters: {} } as {
-    -readonly [K in keyof TrainingState]: TensorRecord;
-  };
+  const state: { -readonly [K in keyof TrainingState]: TensorRecord } = emptyState();
   for (const [path, tensor] of Object.entries(flat)) {
     const slash = path.indexOf("/");
     state[path.slice(0, slash) as keyof TrainingState][path.slice(slash + 1)] = tensor;
@@ -78,5 +116,5 @@ export function unflattenState(flat: TensorRecord): TrainingState {
  * ```
  */
 export function disposeState(state: TrainingState): void {
-  tf.dispose(flattenState(state));
+  tf.dispose(flattenState<Tensor>(state));
 }

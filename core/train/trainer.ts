@@ -4,19 +4,34 @@
  */
 import { NonFiniteError, VapoError } from "../errors.ts";
 import { encodePng, type RgbImage } from "../picture/rgb_image.ts";
-import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { compilesPrograms } from "../flow/compiled_flow.ts";
+import { jit } from "../jit/mod.ts";
+import { type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
+import { loadCheckpoint, saveBest, saveCheckpoint } from "./checkpoint.ts";
 import {
+  appendEvaluation,
   appendMetrics,
+  appendSpeed,
   type MetricsLine,
   newestCheckpoint,
+  readEvaluations,
+  rewindEvaluations,
   rewindMetrics,
+  type SpeedLine,
 } from "./run_directory.ts";
 import type { RunConfig } from "./config.ts";
 import type { RunStorage } from "./run_storage.ts";
 import { drawPicture } from "./sample_picture.ts";
+import { explainMemory } from "./memory.ts";
 import { disposeState, type TrainingState } from "./state.ts";
+import { stateShapes } from "./state_shapes.ts";
 import { openTrainingProgram } from "./training_program.ts";
-import { initialState, type TrainingProblem } from "./training_step.ts";
+import {
+  initializationSize,
+  initialParameters,
+  initialState,
+  type TrainingProblem,
+} from "./training_step.ts";
 
 /** What a loop is told beside the problem. */
 export interface TrainOptions {
@@ -24,10 +39,40 @@ export interface TrainOptions {
   readonly storage: RunStorage;
   /** Stops after the step at hand; the run is saved first. A picture at hand waits for a resume. */
   readonly signal?: AbortSignal;
-  /** Called after each step with the steps done and, where it was read, the step's metrics. */
-  readonly onStep?: (step: number, metrics: MetricsLine | null) => void | Promise<void>;
+  /** Called once, before the first step. */
+  readonly onStart?: (facts: RunFacts) => void;
+  /**
+   * Called after each step with the steps done and, where they were read, the step's metrics and how
+   * fast the run goes.
+   */
+  readonly onStep?: (
+    step: number,
+    metrics: MetricsLine | null,
+    speed: SpeedLine | null,
+  ) => void | Promise<void>;
   /** Told, in a line, of what went wrong and does not stop the run: a picture left out. */
   readonly onNotice?: (message: string) => void;
+  /** A measure of the samples, taken on the way; the run keeps the checkpoint that is best by it. */
+  readonly evaluation?: Evaluation;
+}
+
+/** A measure of how good a run's samples are, such as a Fréchet distance: less is better. */
+export interface Evaluation {
+  /** Its name, as in "fid". */
+  readonly metric: string;
+  /** Steps between two evaluations; the last step has one too. */
+  readonly every: number;
+  /**
+   * Measures the averaged parameters, which stay the run's. A {@link VapoError}, or a value that is
+   * not finite, is told as a notice, and the run goes on.
+   */
+  evaluate(parameters: TensorRecord, step: number, signal?: AbortSignal): Promise<number>;
+}
+
+/** What is known of a run once its first step is ready. */
+export interface RunFacts {
+  /** Bytes of device memory that a step takes, state and data included; null on "cpu". */
+  readonly memoryBytes: number | null;
 }
 
 /** How a run ended. */
@@ -68,14 +113,16 @@ export interface TrainOutcome {
  */
 export async function train(
   problem: TrainingProblem,
-  { storage, signal, onStep, onNotice }: TrainOptions,
+  options: TrainOptions,
 ): Promise<TrainOutcome> {
-  const { steps, logEvery, checkpointEvery, keepCheckpoints, sampleEvery } =
+  const { storage, signal, onStart, onStep, onNotice, evaluation } = options;
+  const { steps, batchSize, logEvery, checkpointEvery, keepCheckpoints, sampleEvery } =
     problem.config.training;
   const start = await startOrResume(problem, storage);
   let { step } = start;
   let saved = step;
-  const program = await openTrainingProgram(problem, start.state);
+  const program = await openTrainingProgram(problem, start.state, step);
+  onStart?.({ memoryBytes: program.memoryBytes });
   /** Lets `use` have a copy of the state, and frees it. */
   const withState = async <T>(use: (state: TrainingState) => Promise<T>): Promise<T> => {
     const state = program.state();
@@ -98,9 +145,15 @@ export async function train(
       savePicture(problem, state, step, { storage, signal, onNotice })
     );
   };
+  const evaluateDue = async () => {
+    if (!evaluation || step === 0 || (step % evaluation.every !== 0 && step !== steps)) return;
+    await withState((state) => evaluateState(state, step, { ...options, evaluation }));
+  };
+  const stopwatch = startStopwatch(step);
   try {
     // Not before the checkpoint was read: a damaged one leaves the run as it is.
     const noted = await rewindMetrics(storage, step);
+    await rewindEvaluations(storage, step);
     const due = step === steps ? step : step - step % logEvery;
     if (noted < due) {
       onNotice?.(
@@ -116,13 +169,18 @@ export async function train(
       const metrics = await program.step(logging);
       step++;
       const line = metrics && { step, ...metrics };
-      if (line) {
+      const speed = line && stopwatch.lap(step, batchSize, program.waitMilliseconds);
+      if (line && speed) {
         throwIfNotFinite(await program.firstNonFinite(), storage, saved);
         await appendMetrics(storage, line);
+        await appendSpeed(storage, speed);
       }
-      if (step % checkpointEvery === 0 || step === steps) await save();
-      await drawDue();
-      await onStep?.(step, line);
+      await stopwatch.pause(async () => {
+        if (step % checkpointEvery === 0 || step === steps) await save();
+        await evaluateDue();
+        await drawDue();
+      });
+      await onStep?.(step, line, speed);
     }
     if (saved !== step) await save();
     return { step, finished: step >= steps && !pictureWaits };
@@ -158,12 +216,101 @@ async function startOrResume(
   storage: RunStorage,
 ): Promise<{ state: TrainingState; step: number; isNew: boolean }> {
   const step = await newestCheckpoint(storage);
-  const fresh = initialState(problem);
-  if (step === null) return { state: fresh, step: 0, isNew: true };
+  if (step !== null) {
+    const state = await loadCheckpoint(storage, step, stateShapes(problem));
+    return { state, step, isNew: false };
+  }
+  const parameters = await startingParameters(problem);
   try {
-    return { state: await loadCheckpoint(storage, step, fresh), step, isNew: false };
+    return { state: initialState(problem, parameters), step: 0, isNew: true };
   } finally {
-    disposeState(fresh);
+    tf.dispose(parameters);
+  }
+}
+
+/** {@link initialParameters}, compiled where they are those of an image's net: a forward pass. */
+async function startingParameters(problem: TrainingProblem): Promise<TensorRecord> {
+  const { data, potential } = problem;
+  const words = await firstWords(problem);
+  try {
+    const compiled = compilesPrograms() && potential.initializeFromData && data.placement !== null;
+    if (!compiled) return initialParameters(problem, ...words);
+    const initialize = jit((...words: Tensor[]) => initialParameters(problem, ...words));
+    try {
+      return await initialize(...words);
+    } finally {
+      initialize.dispose();
+    }
+  } catch (error) {
+    throw explainMemory(error, problem);
+  } finally {
+    tf.dispose(words);
+  }
+}
+
+/** Of a streamed set, the images that parameters are initialised from; else nothing. */
+async function firstWords({ config, data }: TrainingProblem): Promise<Tensor[]> {
+  if (!data.stream) return [];
+  const n = initializationSize(config);
+  const reader = await data.stream.open({ seed: config.seed, batchSize: n, firstSample: 0 });
+  try {
+    const { words } = await reader.next();
+    return [tf.tensor(words.slice(), [n, data.stream.imageWords], "int32")];
+  } finally {
+    reader.close();
+  }
+}
+
+/** Measures how fast a run goes between two of its lines of metrics; saving and drawing do not count. */
+function startStopwatch(step: number) {
+  let since = performance.now(), from = step, waited = 0;
+  return {
+    lap(step: number, batchSize: number, waitMilliseconds: number): SpeedLine {
+      const now = performance.now(), seconds = (now - since) / 1000;
+      const line = {
+        step,
+        samplesPerSecond: rounded((step - from) * batchSize / seconds),
+        waitMilliseconds: rounded((waitMilliseconds - waited) / (step - from)),
+      };
+      [since, from, waited] = [now, step, waitMilliseconds];
+      return line;
+    },
+    async pause(work: () => Promise<void>): Promise<void> {
+      const start = performance.now();
+      await work();
+      since += performance.now() - start;
+    },
+  };
+}
+
+/** To four digits. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(4));
+}
+
+/** Evaluates a state, notes the value, and keeps the state where it is the best so far. */
+async function evaluateState(
+  state: TrainingState,
+  step: number,
+  { storage, signal, onNotice, evaluation }: TrainOptions & { readonly evaluation: Evaluation },
+): Promise<void> {
+  const { metric } = evaluation;
+  let value: number;
+  try {
+    value = await evaluation.evaluate(state.average, step, signal);
+    if (!Number.isFinite(value)) {
+      throw new VapoError(`${metric} is ${value}: expected a finite number`);
+    }
+  } catch (error) {
+    if (signal?.aborted) return;
+    if (!(error instanceof VapoError)) throw error;
+    onNotice?.(`no ${metric} at step ${step}: ${error.message}`);
+    return;
+  }
+  const earlier = (await readEvaluations(storage)).filter((line) => line.metric === metric);
+  await appendEvaluation(storage, { step, metric, value });
+  if (earlier.every((line) => line.value > value)) {
+    await saveBest(storage, state, step, { metric, value });
   }
 }
 

@@ -5,18 +5,25 @@
  */
 import { compilesPrograms } from "../flow/compiled_flow.ts";
 import { type HostTree, jit, type Session } from "../jit/mod.ts";
-import { type TensorRecord, tf } from "../tensor/mod.ts";
-import { disposeState, type TrainingState } from "./state.ts";
+import { type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
+import { explainMemory } from "./memory.ts";
+import { disposeState, flattenState, type TrainingState, unflattenState } from "./state.ts";
 import {
+  batchParts,
   drawBatch,
   excessOverMinimum,
   type StepMetrics,
   type TrainingProblem,
   trainingStep,
+  wholeStep,
 } from "./training_step.ts";
 
 /** A run's state on the device, and the step that moves it on. */
 export interface TrainingProgram {
+  /** Bytes of device memory that the step takes, state and data included; null where it is not compiled. */
+  readonly memoryBytes: number | null;
+  /** Milliseconds that steps have waited for data so far. */
+  readonly waitMilliseconds: number;
   /**
    * Does one step. With `logging` it gives the step's metrics by name: reading them waits for the
    * device, so it is done only where they are to be noted.
@@ -35,36 +42,79 @@ export interface TrainingProgram {
  *
  * @param problem stays the caller's
  * @param state where to start; it becomes the program's own, to free
+ * @param step the steps that the state has done: where a streamed set goes on
+ * @throws {ConfigError} where the step needs more memory than the device has, with what would fit
  */
 export async function openTrainingProgram(
   problem: TrainingProblem,
   state: TrainingState,
+  step = 0,
 ): Promise<TrainingProgram> {
-  if (!compilesPrograms()) return eagerProgram(problem, state);
+  const batches = await openBatches(problem, step);
   try {
-    return await compiledProgram(problem, state);
-  } finally {
-    disposeState(state);
+    if (!compilesPrograms()) return eagerProgram(problem, state, batches);
+    try {
+      return await compiledProgram(problem, state, batches);
+    } catch (error) {
+      throw explainMemory(error, problem);
+    } finally {
+      disposeState(state);
+    }
+  } catch (error) {
+    batches.close();
+    throw error;
   }
 }
 
-/** Draw and step in one function of the state, as it is compiled. */
-export function wholeStep(problem: TrainingProblem) {
-  return (state: TrainingState): { state: TrainingState; metrics: StepMetrics } =>
-    trainingStep(problem, state, drawBatch(problem, state));
+/** The batches of a streamed set, one part of a step after the other; of other data, nothing. */
+interface Batches {
+  /** What a program is compiled for: nothing, or words that stand for a batch's. */
+  like(): Tensor[];
+  /** The next part's words; null where parts are drawn. They belong to the caller. */
+  next(): Promise<Tensor | null>;
+  readonly waitMilliseconds: number;
+  close(): void;
+}
+
+async function openBatches({ config, data }: TrainingProblem, step: number): Promise<Batches> {
+  if (!data.stream) {
+    return { like: () => [], next: () => Promise.resolve(null), waitMilliseconds: 0, close() {} };
+  }
+  const { size } = batchParts(config), shape = [size, data.stream.imageWords];
+  const reader = await data.stream.open({
+    seed: config.seed,
+    batchSize: size,
+    firstSample: step * config.training.batchSize,
+  });
+  let waited = 0;
+  return {
+    like: () => [tf.zeros(shape, "int32")],
+    async next() {
+      const { words, waitMilliseconds } = await reader.next();
+      waited += waitMilliseconds;
+      // A copy: the words are the reader's, and may lie in shared memory.
+      return tf.tensor(words.slice(), shape, "int32");
+    },
+    get waitMilliseconds() {
+      return waited;
+    },
+    close: () => reader.close(),
+  };
 }
 
 async function compiledProgram(
   problem: TrainingProblem,
   state: TrainingState,
+  batches: Batches,
 ): Promise<TrainingProgram> {
   type State = TrainingState & TensorRecord;
-  const step = wholeStep(problem);
-  const session = await jit((before: State) => {
-    const { state, metrics } = step(before);
+  const step = wholeStep(problem), { count } = batchParts(problem.config);
+  const like = batches.like();
+  const session = await jit((before: State, ...words: Tensor[]) => {
+    const { state, metrics } = step(before, ...words);
     const { firstNonFinite } = state.counters;
     return { state: state as State, metrics, firstNonFinite };
-  }, { donate: true }).load(state as State);
+  }, { donate: true }).load(state as State, ...like).finally(() => tf.dispose(like));
   let excess: Promise<Session<TensorRecord>> | undefined;
 
   /** What {@link excessOverMinimum} says of the state before a step, on the step's batch. */
@@ -85,9 +135,18 @@ async function compiledProgram(
   };
 
   return {
+    memoryBytes: session.statistics.arenaBytes,
+    get waitMilliseconds() {
+      return batches.waitMilliseconds;
+    },
     async step(logging) {
       const measured = logging ? await measureExcess() : {};
-      session.run();
+      for (let part = 0; part < count; part++) {
+        const words = await batches.next();
+        if (words) session.write(1, words);
+        words?.dispose();
+        session.run();
+      }
       if (!logging) return null;
       const { metrics } = await session.read() as { metrics: HostTree };
       return { ...numbers(metrics), ...measured };
@@ -98,6 +157,7 @@ async function compiledProgram(
     },
     state: () => session.state(),
     dispose() {
+      batches.close();
       session.dispose();
       excess?.then((program) => program.dispose(), () => {});
     },
@@ -110,18 +170,35 @@ function numbers(tree: HostTree): Record<string, number> {
   return Object.fromEntries(entries.map(([name, values]) => [name, values[0]]));
 }
 
-function eagerProgram(problem: TrainingProblem, start: TrainingState): TrainingProgram {
+function eagerProgram(
+  problem: TrainingProblem,
+  start: TrainingState,
+  batches: Batches,
+): TrainingProgram {
   let state = start;
+  const { count } = batchParts(problem.config);
+  /** One part of a step. */
+  const advance = async (logging: boolean) => {
+    const words = await batches.next() ?? undefined;
+    const { next, metrics } = tf.tidy(() => {
+      const batch = drawBatch(problem, state, words);
+      const { state: next, metrics } = trainingStep(problem, state, batch);
+      const excess = logging ? excessOverMinimum(problem, state, batch) : null;
+      return { next, metrics: logging ? { ...metrics, ...excess } : {} } as never;
+    }) as { next: TrainingState; metrics: Record<string, Tensor> };
+    words?.dispose();
+    disposeState(state);
+    state = next;
+    return metrics;
+  };
   return {
+    memoryBytes: null,
+    get waitMilliseconds() {
+      return batches.waitMilliseconds;
+    },
     async step(logging) {
-      const { next, metrics } = tf.tidy(() => {
-        const batch = drawBatch(problem, state);
-        const { state: next, metrics } = trainingStep(problem, state, batch);
-        const excess = logging ? excessOverMinimum(problem, state, batch) : null;
-        return { next, metrics: logging ? { ...metrics, ...excess } : {} } as never;
-      }) as { next: TrainingState; metrics: Record<string, tf.Scalar> };
-      disposeState(state);
-      state = next;
+      for (let part = 1; part < count; part++) await advance(false);
+      const metrics = await advance(logging);
       const line: Record<string, number> = {};
       for (const [name, scalar] of Object.entries(metrics)) line[name] = (await scalar.data())[0];
       tf.dispose(metrics);
@@ -129,18 +206,17 @@ function eagerProgram(problem: TrainingProblem, start: TrainingState): TrainingP
     },
     firstNonFinite: async () => (await state.counters.firstNonFinite.data())[0],
     state: () => tf.tidy(() => copyState(state) as never),
-    dispose: () => disposeState(state),
+    dispose() {
+      batches.close();
+      disposeState(state);
+    },
   };
 }
 
 function copyState(state: TrainingState): TrainingState {
-  const copy = (record: TensorRecord) =>
-    Object.fromEntries(Object.entries(record).map(([name, tensor]) => [name, tf.clone(tensor)]));
-  const { parameters, average, moments, counters } = state;
-  return {
-    parameters: copy(parameters),
-    average: copy(average),
-    moments: copy(moments),
-    counters: copy(counters),
-  };
+  const copies: TensorRecord = {};
+  for (const [path, tensor] of Object.entries(flattenState<Tensor>(state))) {
+    copies[path] = tf.clone(tensor);
+  }
+  return unflattenState(copies);
 }

@@ -1,12 +1,15 @@
 /**
  * @file One training step as a pure function (state, batch) → (state, metrics): both gradients,
- * clipping, optimiser and moving average, with nothing read back to the host on the way. The batch
- * itself is a pure function of the state, so that step and draw can be compiled together.
+ * clipping, optimiser and moving averages, with nothing read back to the host on the way. The batch
+ * itself is a pure function of the state, so that step and draw can be compiled together. A batch
+ * that is too large for the device is taken in parts, whose gradients are accumulated in the state;
+ * the last part does the step.
  */
 import {
   fork,
   lossAndGradients,
   type RandomKey,
+  randomKey,
   randomNormal,
   randomUniform,
   type Scalar,
@@ -23,12 +26,19 @@ import { lamb } from "../optim/lamb.ts";
 import { zeroMoments } from "../optim/moments.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { learningRateAt } from "../optim/schedules.ts";
-import { mlpPotential } from "../potential/mlp.ts";
+import { initialSpectralVectors, spectralRegularization } from "../loss/spectral_regularization.ts";
 import type { Potential } from "../potential/potential.ts";
-import { wideResnetPotential } from "../potential/wide_resnet.ts";
 import type { RunConfig } from "./config.ts";
+import { configuredPotential } from "./configured_potential.ts";
 import type { DataSource } from "./data_source.ts";
-import { initialCounters, stateKey, stepNumber, type TrainingState } from "./state.ts";
+import {
+  flattenState,
+  initialCounters,
+  stateKey,
+  stepNumber,
+  type TrainingState,
+  unflattenState,
+} from "./state.ts";
 
 /** A configuration made concrete: everything that a step needs and that does not change. */
 export interface TrainingProblem {
@@ -54,6 +64,8 @@ export interface StepMetrics extends TensorRecord {
   kinetic: Scalar;
   /** A part of the loss. */
   gap: Scalar;
+  // With spectral regularisation also `spectral`, the sum of the largest singular values, and
+  // `largestSingularValue`.
   /** The global norm of the gradient before clipping. */
   gradientNorm: Scalar;
   /** The rate of this step. */
@@ -86,41 +98,54 @@ export function trainingProblem(config: RunConfig, data: DataSource): TrainingPr
   };
 }
 
-/**
- * The potential that a configuration describes.
- *
- * @param options the configuration's section
- * @param sampleShape [d] for an MLP, [height, width, channels] for a wide ResNet
- * @throws {ConfigError} when an image side cannot be halved at every level
- * @example
- * ```ts
- * import { assertEquals, assertThrows } from "@std/assert";
- * import { ConfigError, configuredPotential, presetConfig } from "vapo";
- * const { potential } = presetConfig("mnist16"); // three levels
- * assertEquals(configuredPotential(potential, [16, 16, 1]).timeExplicit, false);
- * assertThrows(() => configuredPotential(potential, [18, 18, 1]), ConfigError, "divisible by 4");
- * ```
- */
-export function configuredPotential(
-  options: RunConfig["potential"],
-  sampleShape: readonly number[],
-): Potential {
-  if (options.kind === "mlp") return mlpPotential({ ...options, dimension: sampleShape[0] });
-  return wideResnetPotential({
-    ...options,
-    imageShape: sampleShape as [number, number, number],
-  });
+/** How a step takes its batch. */
+export interface BatchParts {
+  /** Samples of a part. */
+  readonly size: number;
+  /** Parts of a batch; 1 where it is taken whole. */
+  readonly count: number;
+}
+
+/** How the steps of a configuration take their batches. */
+export function batchParts({ training: { batchSize, microBatch } }: RunConfig): BatchParts {
+  const size = microBatch ?? batchSize;
+  return { size, count: batchSize / size };
 }
 
 /** Layers are scaled by the deviations that they have on a batch: on one of 1 or 2, by next to 0. */
 const FEWEST_FOR_INITIALIZATION = 16;
 
+/** Samples that potentials with weight normalisation are initialised from. */
+export function initializationSize(config: RunConfig): number {
+  return Math.max(batchParts(config).size, FEWEST_FOR_INITIALIZATION);
+}
+
 /**
- * The state of a run before its first step, a function of the configuration alone. Potentials with
- * weight normalisation are initialised from draws of their own, as many as a batch has but at
- * least 16.
+ * The parameters of a run before its first step, a function of the configuration alone. Potentials
+ * with weight normalisation are initialised from data: the first batch of the set, as far as it is
+ * taken at once, but at least 16 samples, with noise and times of its own.
  *
  * @param problem stays the caller's
+ * @param words of a streamed set: its first {@link initializationSize} images
+ * @returns parameters that belong to the caller (or to the enclosing `tf.tidy`)
+ */
+export function initialParameters(problem: TrainingProblem, words?: Tensor): TensorRecord {
+  const { config, potential, path } = problem;
+  return tf.tidy(() => {
+    const key = fork(randomKey(config.seed), "initialization");
+    const parameters = potential.initialize(key);
+    if (!potential.initializeFromData) return parameters;
+    const { data, noise, time } = drawBatchFor(problem, key, initializationSize(config), words);
+    const x = conditionalSample(data, noise, path.tensorAt(time));
+    return potential.initializeFromData(parameters, x, time);
+  });
+}
+
+/**
+ * The state of a run before its first step, a function of the configuration and the data alone.
+ *
+ * @param problem stays the caller's
+ * @param parameters those of {@link initialParameters}, which is the default; they stay the caller's
  * @returns a state that belongs to the caller: see {@link disposeState}
  * @example
  * ```ts
@@ -137,33 +162,63 @@ const FEWEST_FOR_INITIALIZATION = 16;
  * assertEquals(first.counters.step.dataSync()[0], 0);
  * ```
  */
-export function initialState(problem: TrainingProblem): TrainingState {
-  const { config, potential, path } = problem;
+export function initialState(
+  problem: TrainingProblem,
+  parameters?: TensorRecord,
+): TrainingState {
+  const { config } = problem;
+  const { otherAverageDecays } = config.optimizer;
   return tf.tidy(() => {
-    const counters = initialCounters(config.seed);
-    const empty: TrainingState = { parameters: {}, average: {}, moments: {}, counters };
-    const key = fork(stateKey(empty), "initialization");
-    let parameters = potential.initialize(key);
-    if (potential.initializeFromData) {
-      const n = Math.max(config.training.batchSize, FEWEST_FOR_INITIALIZATION);
-      const { data, noise, time } = drawBatchFor(problem, key, n);
-      const x = conditionalSample(data, noise, path.tensorAt(time));
-      parameters = potential.initializeFromData(parameters, x, time);
-    }
-    const average: TensorRecord = {};
-    for (const [name, tensor] of Object.entries(parameters)) average[name] = tf.clone(tensor);
-    return { parameters, average, moments: zeroMoments(parameters), counters } as
-      & TrainingState
-      & TensorRecord;
+    const start = copyRecord(parameters ?? initialParameters(problem));
+    const inParts = batchParts(config).count > 1;
+    const averages = otherAverageDecays.map((decay) => [decay, copyRecord(start)] as const);
+    const state: TrainingState = {
+      parameters: start,
+      average: copyRecord(start),
+      otherAverages: joinAverages(averages),
+      moments: zeroMoments(start),
+      spectral: config.loss.spectralRegularization > 0
+        ? initialSpectralVectors(start, fork(randomKey(config.seed), "spectral"))
+        : {},
+      accumulated: inParts ? zeroAccumulation(problem, start) : {},
+      counters: initialCounters(config.seed, inParts),
+    };
+    return state as TrainingState & TensorRecord;
   });
 }
 
+function copyRecord(record: TensorRecord): TensorRecord {
+  return Object.fromEntries(
+    Object.entries(record).map(([name, tensor]) => [name, tf.clone(tensor)]),
+  );
+}
+
+/** Averages by decay as one record, `DECAY/NAME`. */
+function joinAverages(averages: readonly (readonly [number, TensorRecord])[]): TensorRecord {
+  return Object.fromEntries(
+    averages.flatMap(([decay, average]) =>
+      Object.entries(average).map(([name, tensor]) => [`${decay}/${name}`, tensor])
+    ),
+  );
+}
+
+/** The average of a decay out of the state's further ones. */
+export function otherAverage(otherAverages: TensorRecord, decay: number): TensorRecord {
+  const prefix = `${decay}/`;
+  return Object.fromEntries(
+    Object.entries(otherAverages).flatMap(([path, tensor]) =>
+      path.startsWith(prefix) ? [[path.slice(prefix.length), tensor]] : []
+    ),
+  );
+}
+
 /**
- * The batch of the step that a state is about to do: data, noise and times, a function of the seed
- * and the step alone.
+ * The batch, or the part of a batch, that a state is about to learn from: data, noise and times, a
+ * function of the seed, the step and the index of each sample alone.
  *
  * @param problem gives the data, the batch size and how times are drawn
  * @param state only its counters are read
+ * @param words of a streamed set: the images, int32 [n, words of an image]
  * @returns tensors that belong to the caller (or to the enclosing `tf.tidy`)
  * @example
  * ```ts
@@ -182,19 +237,28 @@ export function initialState(problem: TrainingProblem): TrainingState {
  * assert(time.dataSync().every((u) => u > 0 && u < problem.path.uMax));
  * ```
  */
-export function drawBatch(problem: TrainingProblem, state: TrainingState): PathBatch {
-  return drawBatchFor(problem, stateKey(state), problem.config.training.batchSize);
+export function drawBatch(
+  problem: TrainingProblem,
+  state: TrainingState,
+  words?: Tensor,
+): PathBatch {
+  const { size } = batchParts(problem.config), { part } = state.counters;
+  const key = stateKey(state);
+  const first = part && tf.mul(part, tf.scalar(size, "int32"));
+  return drawBatchFor(problem, first ? { ...key, firstSample: first } : key, size, words);
 }
 
 function drawBatchFor(
   { config, data, path }: TrainingProblem,
   key: RandomKey,
   n: number,
+  words?: Tensor,
 ): PathBatch {
   return {
-    data: data.draw(n, fork(key, "data")),
+    data: data.draw(n, fork(key, "data"), words),
     noise: randomNormal(fork(key, "noise"), [n, ...data.sampleShape]),
     time: drawTimes(config.loss.timeDraw, randomUniform(fork(key, "time"), [n]), path.uMax),
+    dropout: fork(key, "dropout"),
   };
 }
 
@@ -206,7 +270,8 @@ function drawTimes(draw: RunConfig["loss"]["timeDraw"], uniform: Tensor, uMax: n
 }
 
 /**
- * One step: {@link lossOnBatch}, then {@link updateState}.
+ * One step: {@link lossOnBatch}, then {@link updateState}. Where batches are taken in parts, one
+ * part of a step: the last does the update.
  *
  * @param problem gives the loss, the optimiser and the schedule
  * @param state stays the caller's
@@ -238,7 +303,16 @@ export function trainingStep(
   state: TrainingState,
   batch: PathBatch,
 ): { state: TrainingState; metrics: StepMetrics } {
-  return updateState(problem, state, lossOnBatch(problem, state, batch));
+  const learned = lossOnBatch(problem, state, batch);
+  return batchParts(problem.config).count === 1
+    ? updateState(problem, state, learned)
+    : accumulate(problem, state, learned);
+}
+
+/** Draw and step in one function of the state (and of a streamed batch), as it is compiled. */
+export function wholeStep(problem: TrainingProblem) {
+  return (state: TrainingState, words?: Tensor): { state: TrainingState; metrics: StepMetrics } =>
+    trainingStep(problem, state, drawBatch(problem, state, words));
 }
 
 /**
@@ -247,56 +321,167 @@ export function trainingStep(
  */
 export interface BatchLoss {
   readonly loss: Scalar;
-  readonly parts: Omit<EnergyLoss, "loss">;
+  readonly parts: Omit<EnergyLoss, "loss"> & TensorRecord;
   readonly gradients: TensorRecord;
+  /** The state's `spectral` one step on, the same for every part of a batch. */
+  readonly spectral: TensorRecord;
 }
 
 /** The first half of a step, the only one that sees the batch. */
 export function lossOnBatch(
   { config, path, potential }: TrainingProblem,
-  { parameters }: TrainingState,
+  { parameters, spectral }: TrainingState,
   batch: PathBatch,
 ): BatchLoss {
+  const { spectralRegularization: weight } = config.loss;
+  let vectors = spectral;
   const { loss, report, gradients } = lossAndGradients(() => {
     const { loss, ...parts } = energyLoss(potential, parameters, batch, path, config.loss);
-    return { loss, report: parts };
+    if (weight === 0) return { loss, report: parts as TensorRecord };
+    const regularization = spectralRegularization(parameters, spectral);
+    vectors = keepRecord(regularization.vectors);
+    const report: TensorRecord = {
+      ...parts,
+      spectral: regularization.loss,
+      largestSingularValue: regularization.largest,
+    };
+    return { loss: tf.add(loss, tf.mul(weight, regularization.loss)) as Scalar, report };
   }, parameters);
-  return { loss, parts: report, gradients };
+  const advanced = copyRecord(vectors);
+  if (weight !== 0) tf.dispose(vectors);
+  return { loss, parts: report as BatchLoss["parts"], gradients, spectral: advanced };
+}
+
+/** The scope of a gradient ends before its caller's: what outlives it is kept. */
+function keepRecord(record: TensorRecord): TensorRecord {
+  return Object.fromEntries(
+    Object.entries(record).map(([name, tensor]) => [name, tf.keep(tf.clone(tensor))]),
+  );
+}
+
+/** The means of a batch's loss as one record, `gradients/NAME`, `parts/NAME` and `loss`. */
+function flattenLoss({ loss, parts, gradients }: Omit<BatchLoss, "spectral">): TensorRecord {
+  const under = (part: string, record: TensorRecord) =>
+    Object.entries(record).map(([name, tensor]) => [`${part}/${name}`, tensor] as const);
+  return Object.fromEntries([
+    ["loss", loss] as const,
+    ...under("parts", parts),
+    ...under("gradients", gradients),
+  ]);
+}
+
+/** The inverse of {@link flattenLoss}. */
+function unflattenLoss(flat: TensorRecord): Omit<BatchLoss, "spectral"> {
+  const { loss, ...rest } = flat;
+  const records: Record<string, TensorRecord> = { parts: {}, gradients: {} };
+  for (const [path, tensor] of Object.entries(rest)) {
+    const slash = path.indexOf("/");
+    records[path.slice(0, slash)][path.slice(slash + 1)] = tensor;
+  }
+  const { parts, gradients } = records;
+  return { loss: loss as Scalar, parts: parts as BatchLoss["parts"], gradients };
+}
+
+/** The sums of {@link TrainingState.accumulated} before a batch's first part. */
+function zeroAccumulation({ config }: TrainingProblem, parameters: TensorRecord): TensorRecord {
+  const zero = () => tf.scalar(0);
+  const gradients = Object.fromEntries(
+    Object.entries(parameters).map(([name, tensor]) => [name, tf.zerosLike(tensor)]),
+  );
+  const parts: TensorRecord = { transport: zero(), kinetic: zero(), gap: zero() };
+  if (config.loss.spectralRegularization > 0) {
+    Object.assign(parts, { spectral: zero(), largestSingularValue: zero() });
+  }
+  return flattenLoss({ loss: zero(), parts: parts as BatchLoss["parts"], gradients });
 }
 
 /**
- * The second half of a step: clipping, optimiser and moving average. A loss or a gradient that is
+ * A part of a step: adds what the part has learned to what the parts before it have, and does the
+ * step with their mean where it is the last. Both outcomes are computed and one is taken, since a
+ * program has no branches; the update costs little beside the gradients.
+ */
+function accumulate(
+  problem: TrainingProblem,
+  state: TrainingState,
+  learned: BatchLoss,
+): { state: TrainingState; metrics: StepMetrics } {
+  const { count } = batchParts(problem.config), { counters, accumulated } = state;
+  const means: TensorRecord = {};
+  for (const [name, value] of Object.entries(flattenLoss(learned))) {
+    means[name] = tf.add(accumulated[name], tf.div(value, count));
+  }
+  const isLast = tf.equal(counters.part, tf.scalar(count - 1, "int32"));
+  const updated = updateState(problem, state, {
+    ...unflattenLoss(means),
+    spectral: learned.spectral,
+  });
+  const part = tf.add(counters.part, tf.scalar(1, "int32"));
+  const unchanged: TrainingState = {
+    ...state,
+    accumulated: means,
+    counters: { ...counters, part },
+  };
+  const zeros = Object.fromEntries(
+    Object.entries(means).map(([name, tensor]) => [name, tf.zerosLike(tensor)]),
+  );
+  const done: TrainingState = { ...updated.state, accumulated: zeros };
+  const before = flattenState<Tensor>(unchanged), after = flattenState<Tensor>(done);
+  const chosen: TensorRecord = {};
+  for (const name of Object.keys(before)) {
+    chosen[name] = tf.where(isLast, after[name], before[name]);
+  }
+  return { state: unflattenState(chosen), metrics: updated.metrics };
+}
+
+/**
+ * The second half of a step: clipping, optimiser and moving averages. A loss or a gradient that is
  * not finite is noted in the state's `firstNonFinite`, with the number of the step it came up at, so
  * that nobody has to read the loss every step to know it later.
  */
 export function updateState(
   { config, optimizer }: TrainingProblem,
   state: TrainingState,
-  { loss, parts, gradients: raw }: BatchLoss,
+  { loss, parts, gradients: raw, spectral }: BatchLoss,
 ): { state: TrainingState; metrics: StepMetrics } {
-  const { parameters, average, moments, counters } = state;
-  const { clipNorm, averageDecay, learningRate: rate, schedule, warmupSteps } = config.optimizer;
+  const { parameters, average, otherAverages, moments, counters } = state;
+  const { clipNorm, averageDecay, otherAverageDecays, schedule, warmupSteps } = config.optimizer;
   const step = stepNumber(state);
   const { gradients, norm } = clipNorm === null
     ? { gradients: raw, norm: globalNorm(raw) }
     : clipByGlobalNorm(raw, clipNorm);
-  const learningRate = learningRateAt(
-    { kind: schedule, learningRate: rate, warmupSteps, totalSteps: config.training.steps },
-    step,
-  );
+  const learningRate = learningRateAt({
+    kind: schedule,
+    learningRate: config.optimizer.learningRate,
+    warmupSteps,
+    totalSteps: config.training.steps,
+  }, step);
   const updated = optimizer.update({ parameters, gradients, moments, learningRate, step });
+  const averaged = (average: TensorRecord, decay: number) =>
+    updateAverage(average, updated.parameters, decay, step);
   return {
     state: {
       parameters: updated.parameters,
-      average: updateAverage(average, updated.parameters, averageDecay, step),
+      average: averaged(average, averageDecay),
+      otherAverages: joinAverages(
+        otherAverageDecays.map((decay) =>
+          [decay, averaged(otherAverage(otherAverages, decay), decay)] as const
+        ),
+      ),
       moments: updated.moments,
-      counters: {
-        seed: tf.clone(counters.seed),
-        step: tf.add(counters.step, tf.scalar(1, "int32")),
-        firstNonFinite: noteNonFinite(counters, loss, norm),
-      },
+      spectral,
+      accumulated: state.accumulated,
+      counters: nextCounters(counters, loss, norm),
     },
     metrics: { loss, ...parts, gradientNorm: norm, learningRate },
+  };
+}
+
+function nextCounters(counters: TensorRecord, loss: Scalar, gradientNorm: Scalar): TensorRecord {
+  return {
+    seed: tf.clone(counters.seed),
+    step: tf.add(counters.step, tf.scalar(1, "int32")),
+    firstNonFinite: noteNonFinite(counters, loss, gradientNorm),
+    ...(counters.part && { part: tf.zerosLike(counters.part) }),
   };
 }
 

@@ -15,7 +15,7 @@ async function output(shell: string, args: string[], cwd: string): Promise<strin
 
 /** Words before the cursor, the last one perhaps unfinished, and what completes it. */
 const completed: [words: string[], candidates: string[]][] = [
-  [["vapo", ""], ["completions", "doctor", "presets", "sample", "train"]],
+  [["vapo", ""], ["completions", "data", "doctor", "presets", "sample", "train"]],
   [["vapo", "tr"], ["train"]],
   [["vapo", "train", ""], [...presetNames]],
   [["vapo", "train", "8"], ["8gaussians"]],
@@ -29,6 +29,10 @@ const completed: [words: string[], candidates: string[]][] = [
   [["vapo", "sample", "so"], ["some run"]],
   [["vapo", "train", "--out", "so"], ["some run"]],
   [["vapo", "train", "--config", "so"], ["some run", "some.json"]],
+  [["vapo", "data", "lsun-c"], ["lsun-church128", "lsun-church64"]],
+  [["vapo", "data", "folder", "--s"], ["--size", "--skip-bad", "--source"]],
+  [["vapo", "data", "folder", "--source", "so"], ["some run", "some.json"]],
+  [["vapo", "data", "folder", "--out", "so"], ["some run"]],
   [["vapo", "presets", ""], ["show"]],
   [["vapo", "presets", "show", "mn"], ["mnist", "mnist16"]],
   [["vapo", "completions", ""], ["bash", "fish", "zsh"]],

@@ -86,3 +86,15 @@ Deno.test("without a terminal there are whole lines, the last one included", () 
   assertEquals(screen.written[1], "look\n");
   assertMatch(screen.written[2], /^rings .* 10\/10 {2}loss 0\.2500.*\n$/);
 });
+
+Deno.test("a bar of counts alone has lines without a loss", () => {
+  const screen = recordingScreen(false);
+  const options = { label: "train", unit: "images", total: 10, start: 4, countsOnly: true };
+  const bar = progressBar(screen, options);
+  bar.update(5);
+  bar.update(10);
+  bar.finish();
+  assertEquals(screen.written.length, 2);
+  assertMatch(screen.written[0], /^train .* 5\/10/);
+  assertMatch(screen.written[1], /^train .* 10\/10/);
+});

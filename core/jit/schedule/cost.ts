@@ -5,7 +5,13 @@
  */
 import { sizeOf } from "../graph.ts";
 import type { ConvolutionGeometry, Kernel, Loop, MatrixView, Schedule, View } from "../kernels.ts";
-import { isRawOutputDropped, loopOf, loopReads, rawOutput } from "./kernel_buffers.ts";
+import {
+  isRawOutputDropped,
+  loopOf,
+  loopReads,
+  operandBuffers,
+  rawOutput,
+} from "./kernel_buffers.ts";
 
 /**
  * Floating-point operations of a kernel. Of a product 2·m·n·k; of a convolution two a tap, those on
@@ -76,6 +82,6 @@ function operandCells(kernel: Kernel, size: (buffer: number) => number): number[
     case "gather":
       return [kernel.rows * kernel.rowSize, kernel.rows];
     case "philox":
-      return [size(kernel.seed), size(kernel.step)];
+      return operandBuffers(kernel).map(size);
   }
 }

@@ -75,7 +75,7 @@ function whatIsNeeded(program: Items, units: Units): Needs {
 
 function headKernel(item: Item, epilogue?: Epilogue): Kernel {
   const { operation, value: output } = item;
-  const [left, right] = item.sources.map(({ value }) => value);
+  const [left, right, third] = item.sources.map(({ value }) => value);
   const more = epilogue && { epilogue };
   switch (operation.kind) {
     case "matmul":
@@ -123,10 +123,10 @@ function headKernel(item: Item, epilogue?: Epilogue): Kernel {
       return { kind: "gather", table: left, indices: right, ...sizes, output };
     }
     case "philox": {
-      const { distribution, stream, firstSample, shape } = operation;
-      const samples = shape[0] ?? 1, perSample = sizeOf(shape.slice(1));
-      const draw = { distribution, stream, firstSample, samples, perSample };
-      return { kind: "philox", ...draw, seed: left, step: right, output };
+      const { kind, shape, ...draw } = operation;
+      const sizes = { samples: shape[0] ?? 1, perSample: sizeOf(shape.slice(1)) };
+      const inputs = { seed: left, step: right, ...(third !== undefined && { offset: third }) };
+      return { kind, ...draw, ...sizes, ...inputs, output };
     }
     case "pad":
       return padKernel(item, operation);

@@ -339,7 +339,20 @@ class Fusion {
     const most = a.points <= TINY_LOOP ? MOST_STREAMS_OF_TINY : MOST_STREAMS;
     if (readsOfA.size + readsOfB.size > most) return false;
     if (a.points <= SMALL_LOOP) return true;
-    return [...readsOfA].some(([key, points]) => points === a.points && readsOfB.has(key));
+    return [...readsOfA].some(([key, points]) => points === a.points && readsOfB.has(key)) &&
+      !this.#repeats(a, b);
+  }
+
+  /**
+   * Whether a unit computes what another one does. Common subexpressions are gone: what there is
+   * twice is to be computed at two times, so that it need not be kept from one to the other.
+   */
+  #repeats(a: Unit, b: Unit): boolean {
+    const keyOf = ({ operation, sources }: Item) =>
+      operation.kind === "elementwise" &&
+      `${operation.name} ${sources.map(({ value, access }) => `${value} ${accessKey(access)}`)}`;
+    const known = new Set(a.items.map(keyOf).filter((key) => key !== false));
+    return b.items.some((item) => known.has(keyOf(item) || ""));
   }
 
   /** What a unit's loop reads and writes: keys, and how many cells each. */

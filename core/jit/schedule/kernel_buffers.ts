@@ -24,8 +24,10 @@ export function operandBuffers(kernel: Kernel): number[] {
       return [kernel.input.buffer];
     case "gather":
       return [kernel.table, kernel.indices];
-    case "philox":
-      return [kernel.seed, kernel.step];
+    case "philox": {
+      const { seed, step, offset } = kernel;
+      return offset === undefined ? [seed, step] : [seed, step, offset];
+    }
   }
 }
 
@@ -125,8 +127,14 @@ function renameOperands(kernel: Kernel, name: (buffer: number) => number): Kerne
       return { ...kernel, table: name(table), indices: name(indices), output: name(output) };
     }
     case "philox": {
-      const { seed, step, output } = kernel;
-      return { ...kernel, seed: name(seed), step: name(step), output: name(output) };
+      const { seed, step, offset, output } = kernel;
+      return {
+        ...kernel,
+        seed: name(seed),
+        step: name(step),
+        ...(offset !== undefined && { offset: name(offset) }),
+        output: name(output),
+      };
     }
   }
 }

@@ -7,6 +7,7 @@ import { type Tensor, tf } from "../../tensor/mod.ts";
 import type { DataType } from "../elementwise.ts";
 import { JitError } from "../errors.ts";
 import { sizeOf } from "../graph.ts";
+import { byteKernels } from "./byte_kernels.ts";
 import { convolutionKernels } from "./convolution_kernels.ts";
 import { elementwiseKernels } from "./elementwise_kernels.ts";
 import { poolingKernels } from "./pooling_kernels.ts";
@@ -32,6 +33,7 @@ const lowerings: Lowerings = {
   ...convolutionKernels,
   ...poolingKernels,
   ...randomKernels,
+  ...byteKernels,
 };
 
 /** What is used of TensorFlow.js's engine beyond its declared interface. */

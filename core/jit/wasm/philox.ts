@@ -77,6 +77,16 @@ function uniforms(scope: VectorScope, words: readonly Local[]): Code {
   );
 }
 
+/** Words as indices below a count: the upper halves of the products with it. */
+function indices(scope: VectorScope, words: readonly Local[], count: number): Code {
+  return words.map((word) => {
+    const mark = scope.mark;
+    const [product, high] = multiplyWords(scope, word.get, count);
+    scope.reuse(mark);
+    return [product, word.set(high)];
+  });
+}
+
 /** Pairs of uniform numbers as pairs of normal ones: Box and Muller. */
 function normals(scope: VectorScope, words: readonly Local[]): Code {
   const code: Code[] = [];
@@ -104,12 +114,13 @@ function storeLanes(address: Code, value: Code, cells: number, offset = 0): Code
 }
 
 /** What the function of a kernel is static in. */
-interface Shape {
-  readonly distribution: PhiloxKernel["distribution"];
-  readonly stream: number;
-  readonly firstSample: number;
-  readonly samples: number;
-  readonly perSample: number;
+interface Shape extends
+  Pick<
+    PhiloxKernel,
+    "distribution" | "stream" | "firstSample" | "count" | "samples" | "perSample"
+  > {
+  /** Whether the first sample is to be found at a pointer, less the one that is known. */
+  readonly hasOffset: boolean;
 }
 
 /** The state of a function while it goes from four blocks to the next four. */
@@ -247,12 +258,26 @@ function seek(
   return code;
 }
 
-/** A function over units of blocks; pointers: seed, step, output. */
+/** The words of four blocks as the distribution's values. */
+function values(scope: VectorScope, { distribution, count }: Shape, words: readonly Local[]): Code {
+  switch (distribution) {
+    case "bits":
+      return [];
+    case "indices":
+      return indices(scope, words, count!);
+    case "uniform":
+      return uniforms(scope, words);
+    case "normal":
+      return [uniforms(scope, words), normals(scope, words)];
+  }
+}
+
+/** A function over units of blocks; pointers: seed, step, output and, if there is one, offset. */
 function philoxFunction(module: ModuleBuilder, shape: Shape): FunctionBuilder {
-  const { distribution, stream, firstSample, perSample } = shape;
-  const target = module.function("philox", Array(6).fill("i32"));
+  const { stream, firstSample, hasOffset, perSample } = shape;
+  const target = module.function("philox", Array(hasOffset ? 7 : 6).fill("i32"));
   const scope = new VectorScope(target), blocks = Math.ceil(perSample / 4);
-  const [start, end, , seed, step] = target.parameters;
+  const [start, end, , seed, step, , offset] = target.parameters;
   const words = target.locals("v128", 4), key = target.locals("v128", 2);
   const cursor: Cursor = {
     block: target.local("v128"),
@@ -261,16 +286,16 @@ function philoxFunction(module: ModuleBuilder, shape: Shape): FunctionBuilder {
     output: target.local("i32"),
   };
   const steps = target.local("v128"), seeds = target.locals("v128", 2);
+  const firsts = target.local("v128"), known = scope.integer(firstSample | 0);
   const used = perSample <= 2 ? words.slice(0, 2) : words;
   const body: Code = [
     words[0].set(cursor.block.get),
-    words[1].set(i32x4.add(cursor.sample.get, scope.integer(firstSample | 0))),
+    words[1].set(i32x4.add(cursor.sample.get, firsts.get)),
     words[2].set(steps.get),
     words[3].set(scope.integer(stream | 0)),
     key.map((local, i) => local.set(seeds[i].get)),
     rounds(scope, words, key),
-    distribution === "bits" ? [] : uniforms(scope, used),
-    distribution === "normal" ? normals(scope, used) : [],
+    values(scope, shape, used),
     storeBlocks(scope, words, shape, cursor),
     advanceLanes(scope, cursor, blocks),
     cursor.left.set(i32.sub(cursor.left.get, i32.const(4))),
@@ -280,6 +305,7 @@ function philoxFunction(module: ModuleBuilder, shape: Shape): FunctionBuilder {
     scope.prologue,
     seeds.map((local, i) => local.set(v128.load32Splat(seed.get, 4 * i))),
     steps.set(v128.load32Splat(step.get)),
+    firsts.set(hasOffset ? i32x4.add(known, v128.load32Splat(offset.get)) : known),
     seek(target, shape, cursor),
     control.loop(body),
   ]));
@@ -287,16 +313,18 @@ function philoxFunction(module: ModuleBuilder, shape: Shape): FunctionBuilder {
 
 /** The phase of random draws: units are blocks. */
 export function emitPhilox(context: EmitterContext, kernel: PhiloxKernel): Phase[] {
-  const { distribution, stream, firstSample, samples, perSample } = kernel;
+  const { distribution, stream, firstSample, count, samples, perSample, offset } = kernel;
   if (samples * perSample === 0) return [];
-  const shape: Shape = { distribution, stream, firstSample, samples, perSample };
+  const hasOffset = offset !== undefined;
+  const shape: Shape = { distribution, stream, firstSample, count, samples, perSample, hasOffset };
   const blocks = samples * Math.ceil(perSample / 4);
   return [{
     code: context.module.shared(
       `philox ${JSON.stringify(shape)}`,
       () => philoxFunction(context.module, shape),
     ),
-    pointers: [kernel.seed, kernel.step, kernel.output].map((buffer) => context.address(buffer)),
+    pointers: [kernel.seed, kernel.step, kernel.output, ...(hasOffset ? [offset] : [])]
+      .map((buffer) => context.address(buffer)),
     units: Math.ceil(blocks / BLOCKS_A_UNIT),
     scratchBytes: 0,
     work: blocks * (distribution === "normal" ? 100 : 60),

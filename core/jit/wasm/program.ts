@@ -2,7 +2,8 @@
  * @file A program in memory: control block | arena | each thread's own scratch, a module compiled
  * for those addresses, and threads to run it.
  */
-import { JitError } from "../errors.ts";
+import { mostWasmPages, wasmPageBytes } from "../../tensor/memory_limits.ts";
+import { DeviceMemoryError, JitError, mebibytes } from "../errors.ts";
 import { ModuleBuilder } from "./assembler.ts";
 import { alignBytes } from "./emitter.ts";
 import { arrange, controlBlock, emitDriver, failures, type Step } from "./driver.ts";
@@ -46,15 +47,19 @@ export interface WasmProgram {
   dispose(): void;
 }
 
-const pageBytes = 65536;
-
 /** Longer than any range of units should take, in seconds. */
 const patience = 30;
 
-/** Compiles a program and loads it into threads. */
+/**
+ * Compiles a program and loads it into threads.
+ *
+ * @throws {DeviceMemoryError} (by the promise) when there is not enough memory
+ */
 export async function loadProgram(source: ProgramSource): Promise<WasmProgram> {
   const wanted = usableThreads(source.threads);
-  const arena = controlBlock.bytes(wanted);
+  const arena = controlBlock.bytes(wanted), { arenaCells } = source;
+  // Before the work of making code for it.
+  requireAddressable(arena + 4 * arenaCells, { arenaCells, threads: wanted, scratch: 0 });
   const clock = stopwatch();
   const module = new ModuleBuilder();
   const steps = source.build(module, arena);
@@ -64,9 +69,10 @@ export async function loadProgram(source: ProgramSource): Promise<WasmProgram> {
 
   const phases = segments.flatMap(({ alone, shared }) => [...alone, ...shared]);
   const scratchBytes = alignBytes(Math.max(0, ...phases.map(({ phase }) => phase.scratchBytes)));
-  const scratch = alignBytes(arena + 4 * source.arenaCells);
-  const pages = Math.ceil((scratch + threads * scratchBytes) / pageBytes);
-  checkSize(pages, source.arenaCells, threads, scratchBytes);
+  const scratch = alignBytes(arena + 4 * arenaCells);
+  const bytesNeeded = scratch + threads * scratchBytes;
+  requireAddressable(bytesNeeded, { arenaCells, threads, scratch: scratchBytes });
+  const pages = Math.ceil(bytesNeeded / wasmPageBytes);
   emitDriver(module, segments, {
     threads,
     scratch,
@@ -174,13 +180,19 @@ function failure(
   );
 }
 
-function checkSize(pages: number, arenaCells: number, threads: number, scratch: number): void {
-  if (pages <= 65536) return;
-  const MiB = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
-  throw new JitError(
-    `a program needs ${MiB(pages * pageBytes)} of memory (${MiB(4 * arenaCells)} for tensors, ` +
-      `${MiB(scratch)} for each of ${threads} threads), but WebAssembly can address 4096 MiB; ` +
-      "use a smaller batch or a smaller network",
+/** Refuses what 32-bit addresses do not reach; `scratch` is what each thread has for itself. */
+function requireAddressable(
+  bytes: number,
+  { arenaCells, threads, scratch }: { arenaCells: number; threads: number; scratch: number },
+): void {
+  const limit = mostWasmPages * wasmPageBytes;
+  if (bytes <= limit) return;
+  const perThread = scratch > 0 ? `, ${mebibytes(scratch)} for each of ${threads} threads` : "";
+  throw new DeviceMemoryError(
+    `a program needs ${mebibytes(bytes)} of memory (${mebibytes(4 * arenaCells)} for tensors` +
+      `${perThread}): expected at most ${mebibytes(limit)}, which is all that WebAssembly can ` +
+      "address; use a smaller batch or a smaller network",
+    { bytes, limit },
   );
 }
 
@@ -188,9 +200,11 @@ function allocate(pages: number, shared: boolean): WebAssembly.Memory {
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
   } catch (error) {
-    throw new JitError(
-      `${Math.ceil(pages * pageBytes / 2 ** 20)} MiB of memory for a program are not to be had; ` +
-        "use a smaller batch, or dispose of programs that are no longer needed",
+    const bytes = pages * wasmPageBytes;
+    throw new DeviceMemoryError(
+      `${mebibytes(bytes)} of memory for a program are not to be had; use a smaller batch, or ` +
+        "dispose of programs that are no longer needed",
+      { bytes, limit: NaN },
       { cause: error },
     );
   }

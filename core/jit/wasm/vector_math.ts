@@ -8,7 +8,7 @@
  */
 import type { DataType, ElementwiseName } from "../elementwise.ts";
 import type { Code, FunctionBuilder, Local } from "./assembler.ts";
-import { f32x4, f64x2, i32x4, v128 } from "./assembler.ts";
+import { f32x4, f64x2, i32, i32x4, v128 } from "./assembler.ts";
 import { multiplyAdd, negativeMultiplyAdd } from "./emitter.ts";
 
 /**
@@ -702,6 +702,7 @@ const integerUnary: Partial<Record<ElementwiseName, Unary>> = {
   square: (scope, x) => scope.share(x, (x) => i32x4.mul(x, x)),
   toFloat: (_, x) => f32x4.convertI32x4S(x),
   toInt: (_, x) => x,
+  upperByte: (_, x) => i32x4.shrU(x, i32.const(24)),
   // Whole already.
   floor: (_, x) => x,
   ceiling: (_, x) => x,

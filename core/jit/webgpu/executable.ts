@@ -3,7 +3,8 @@
  * buffer with every dispatch's parameters, and one bind group. A run is one command buffer with one
  * compute pass; WebGPU itself orders the dispatches of a pass that touch the same buffer.
  */
-import { JitError } from "../errors.ts";
+import { bufferMemory } from "../../tensor/memory_limits.ts";
+import { DeviceMemoryError, JitError, mebibytes } from "../errors.ts";
 import type { Executable, Plan } from "../kernels.ts";
 import { type Command, createCommands, encode } from "./commands.ts";
 import { deviceState, firstLine, requireNotLost } from "./device_state.ts";
@@ -40,8 +41,9 @@ const DISPATCHES_PER_SUBMISSION = 512;
 /**
  * Makes a plan into something that runs on a device.
  *
- * @throws {JitError} (by the promise) when the arena is larger than a buffer may be, the device
- *   refuses the memory, a shader does not compile there, or the device is lost
+ * @throws {DeviceMemoryError} (by the promise) when the arena is larger than a buffer may be, or the
+ *   device refuses the memory
+ * @throws {JitError} (by the promise) when a shader does not compile there, or the device is lost
  */
 export async function compileWebGpu(plan: Plan, device: GPUDevice): Promise<WebGpuExecutable> {
   const state = deviceState(device);
@@ -68,20 +70,15 @@ export async function compileWebGpu(plan: Plan, device: GPUDevice): Promise<WebG
   }
 }
 
-const mebibytes = (bytes: number) => Math.ceil(bytes / 2 ** 20);
-
 /** Refuses an arena that the device's limits do not allow, before the device does. */
 function requireFits(bytes: number, limits: GPUSupportedLimits) {
-  for (const name of ["maxBufferSize", "maxStorageBufferBindingSize"] as const) {
-    if (bytes <= limits[name]) continue;
-    throw new JitError(
-      `the program needs ${
-        mebibytes(bytes)
-      } MiB of device memory in one buffer: expected at most ` +
-        `${mebibytes(limits[name])} MiB (the device's ${name}); ` +
-        'take a smaller batch, or the device "wasm"',
-    );
-  }
+  const { limitBytes, reason } = bufferMemory(limits);
+  if (bytes <= limitBytes) return;
+  throw new DeviceMemoryError(
+    `the program needs ${mebibytes(bytes)} of device memory in one buffer: expected at most ` +
+      `${mebibytes(limitBytes)} (${reason}); take a smaller batch, or the device "wasm"`,
+    { bytes, limit: limitBytes },
+  );
 }
 
 async function allocate(device: GPUDevice, size: number): Promise<GPUBuffer> {
@@ -101,9 +98,10 @@ async function allocate(device: GPUDevice, size: number): Promise<GPUBuffer> {
   const error = thrown ?? errors.find((error) => error);
   if (buffer && !error) return buffer;
   buffer?.destroy();
-  throw new JitError(
-    `the device refused ${mebibytes(size)} MiB of memory (${firstLine(error)}): ` +
+  throw new DeviceMemoryError(
+    `the device refused ${mebibytes(size)} of memory (${firstLine(error)}): ` +
       'expected so much to be free; take a smaller batch, or the device "wasm"',
+    { bytes: size, limit: NaN },
   );
 }
 

@@ -389,6 +389,7 @@ const expressions: Record<ElementwiseName, Expression> = {
   toFloat: one((a) => `f32(${a})`),
   toInt: (shader, [a], float) => float ? shader.call("toInteger", a) : a,
   toBool: (_, [a], float) => bool(float ? `!(${a} == 0.0f)` : `${a} != 0i`),
+  upperByte: one((a) => `i32(bitcast<u32>(${a}) >> 24u)`),
   add: infix("+"),
   subtract: infix("-"),
   multiply: infix("*"),

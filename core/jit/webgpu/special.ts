@@ -112,7 +112,7 @@ export function philoxDispatches(
   addresses: Addresses,
   label: string,
 ): Dispatch[] {
-  const { distribution, samples, perSample } = kernel;
+  const { distribution, samples, perSample, count = 0, offset } = kernel;
   if (samples * perSample === 0) return [];
   const shader = new Shader(64);
   const blocksPerSample = Math.ceil(perSample / 4);
@@ -120,21 +120,27 @@ export function philoxDispatches(
   const seed = shader.parameter(addresses(kernel.seed));
   const step = shader.parameter(addresses(kernel.step));
   const output = shader.parameter(addresses(kernel.output));
+  const part = offset === undefined ? "" : ` + arena[${shader.parameter(addresses(offset))}]`;
   const counter = [
     "drawBlock",
-    `bitcast<u32>(${shader.parameter(kernel.firstSample)}) + sample`,
+    `bitcast<u32>(${shader.parameter(kernel.firstSample)}) + sample${part}`,
     `arena[${step}]`,
     `bitcast<u32>(${shader.parameter(kernel.stream)})`,
   ];
   const key = `vec2<u32>(arena[${seed}], arena[${seed} + 1])`;
+  const eachWord = (value: (word: string) => string) =>
+    `vec4<u32>(${[0, 1, 2, 3].map((i) => value(`words[${i}]`)).join(", ")})`;
   const values = {
-    bits: "words",
-    uniform: `vec4<u32>(${
-      [0, 1, 2, 3].map((i) => `bitcast<u32>(${shader.call("toUniform", `words[${i}]`)})`).join(", ")
-    })`,
-    normal: `bitcast<vec4<u32>>(vec4<f32>(${shader.call("normalPair", "words.xy")}, ` +
+    bits: () => "words",
+    indices: () => {
+      const factor = `u32(${shader.parameter(count)})`;
+      return eachWord((word) => shader.call("multiplyHigh", word, factor));
+    },
+    uniform: () => eachWord((word) => `bitcast<u32>(${shader.call("toUniform", word)})`),
+    normal: () =>
+      `bitcast<vec4<u32>>(vec4<f32>(${shader.call("normalPair", "words.xy")}, ` +
       `${shader.call("normalPair", "words.zw")}))`,
-  }[distribution];
+  }[distribution]();
   const text = [
     "let index = block * 64u + lane;",
     `if (index >= u32(${shader.parameter(size)})) { return; }`,

@@ -143,6 +143,8 @@ Deno.test("options out of range are refused by name, and nothing is left on the 
     [{ solver: "euler-maruyama", noise: -1 }, "noise is -1"],
     [{ solver: "euler-maruyama", steps: 0 }, "steps is 0"],
     [{ solver: "heun", steps: 0 }, "steps = 0"],
+    [{ maxSteps: 0 }, "maxSteps = 0"],
+    [{ maxSteps: 1 }, "in 1 tries"],
   ];
   for (const [more, message] of wrong) {
     const draw = () => drawSamples(potential, {}, path, { ...options, ...more });

@@ -14,7 +14,7 @@ import { openDataSource } from "../../../core/train/data_source.ts";
 import { presetConfig } from "../../../core/train/presets.ts";
 import { disposeState, flattenState, type TrainingState } from "../../../core/train/state.ts";
 import { initialState, trainingProblem } from "../../../core/train/training_step.ts";
-import { wholeStep } from "../../../core/train/training_program.ts";
+import { wholeStep } from "../../../core/train/training_step.ts";
 import { webgpuTest } from "../../webgpu.ts";
 
 type State = TrainingState & TensorRecord;

@@ -157,10 +157,11 @@ function runKernel(kernel: Kernel, buffers: readonly Cells[], reverse: boolean):
       return;
     }
     case "philox": {
-      const { distribution, perSample, stream, firstSample } = kernel;
+      const { distribution, perSample, stream, count, offset } = kernel;
       const seed = buffers[kernel.seed], step = buffers[kernel.step][0];
+      const firstSample = kernel.firstSample + (offset === undefined ? 0 : buffers[offset][0]);
       const out = buffers[kernel.output].subarray(0, kernel.samples * perSample);
-      return fillPhilox(out, distribution, perSample, { seed, step, stream, firstSample });
+      return fillPhilox(out, distribution, perSample, { seed, step, stream, firstSample, count });
     }
     default:
       throw new Error(`no interpretation of a kernel "${kernel.kind}"`);

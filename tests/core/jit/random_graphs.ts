@@ -216,13 +216,13 @@ function canBroadcast(a: readonly number[], b: readonly number[]): boolean {
 const INTEGER_FUNCTIONS: readonly ElementwiseName[] = [
   ...(["add", "subtract", "multiply", "floorDivide", "modulo", "maximum", "minimum"] as const),
   ...(["negate", "absolute", "sign", "less", "lessEqual", "greater", "greaterEqual"] as const),
-  ...(["equal", "notEqual", "select", "toFloat", "toBool"] as const),
+  ...(["equal", "notEqual", "select", "toFloat", "toBool", "upperByte"] as const),
 ];
 const BOOL_FUNCTIONS: readonly ElementwiseName[] = [
   ...(["and", "or", "not", "select", "toFloat", "toInt", "equal", "notEqual"] as const),
 ];
 const FLOAT_FUNCTIONS = (Object.keys(elementwise) as ElementwiseName[])
-  .filter((name) => !["and", "or", "not"].includes(name));
+  .filter((name) => !["and", "or", "not", "upperByte"].includes(name));
 /** What programs consist of mostly. */
 const COMMON_FUNCTIONS: readonly ElementwiseName[] = [
   ...(["add", "multiply", "subtract", "divide", "negate", "square", "exponential"] as const),
@@ -394,9 +394,16 @@ const takeStep = {
   philox(growth: Growth, choose: Choose) {
     const seed = growth.input({ shape: [2], type: "int32" }, Int32Array.of(choose(99), 1));
     const step = growth.input({ shape: [], type: "int32" }, Int32Array.of(choose(99)));
-    const distribution = (["uniform", "normal", "bits"] as const)[choose(3)];
+    const distribution = (["uniform", "normal", "bits", "indices"] as const)[choose(4)];
     const stream = choose(0xffff), firstSample = choose(4), shape = someShape(choose);
-    growth.add({ kind: "philox", distribution, stream, firstSample, shape }, [seed, step]);
+    const count = distribution === "indices" ? { count: 1 + choose(1000) } : {};
+    const offset = choose(2) === 0
+      ? []
+      : [growth.input({ shape: [], type: "int32" }, Int32Array.of(choose(99)))];
+    growth.add(
+      { kind: "philox", distribution, stream, firstSample, ...count, shape },
+      [seed, step, ...offset],
+    );
   },
 };
 

@@ -3,6 +3,7 @@ import { ConfigError } from "../../../core/errors.ts";
 import { gelu } from "../../../core/potential/layers.ts";
 import { mlpPotential } from "../../../core/potential/mlp.ts";
 import type { Potential } from "../../../core/potential/potential.ts";
+import { unetPotential } from "../../../core/potential/unet.ts";
 import { wideResnetPotential } from "../../../core/potential/wide_resnet.ts";
 import {
   batchValueAndGradient,
@@ -14,6 +15,7 @@ import {
   type TensorRecord,
   tf,
 } from "../../../core/tensor/mod.ts";
+import { perturbedPotential } from "../../perturbed_potential.ts";
 
 const mlp = (timeExplicit: boolean, weightNormalization = false) =>
   mlpPotential({
@@ -31,6 +33,20 @@ const wideResnet = (timeExplicit: boolean) =>
     blocksPerLevel: 2,
     timeExplicit,
   });
+const unet = (timeExplicit: boolean) =>
+  perturbedPotential(
+    unetPotential({
+      imageShape: [4, 8, 2],
+      channels: 4,
+      multipliers: [1, 2],
+      blocksPerLevel: 1,
+      groups: 2,
+      heads: 2,
+      timeExplicit,
+      head: timeExplicit ? "squared-distance" : "inner-product",
+    }),
+    0.1,
+  );
 
 Deno.test("GELU is x times the normal distribution function", async () => {
   await openDevice("cpu");
@@ -48,6 +64,8 @@ const potentials: [string, Potential][] = [
   ["MLP, weight-normalised", mlp(false, true)],
   ["wide ResNet, implicit", wideResnet(false)],
   ["wide ResNet, explicit", wideResnet(true)],
+  ["U-Net, implicit", unet(false)],
+  ["U-Net, explicit", unet(true)],
 ];
 
 for (const [name, potential] of potentials) {
@@ -112,6 +130,60 @@ Deno.test("data-dependent initialisation gives each layer zero mean and unit var
   const phi = tf.moments(potential.apply(parameters, x, u), [0]);
   assertAlmostEquals(phi.mean.dataSync()[0], 0, 1e-3);
   assertAlmostEquals(phi.variance.dataSync()[0], 1, 1e-2);
+});
+
+/** Parameters of a weight-normalised net after initialisation from a batch. */
+async function initializedFrom(potential: Potential, x: tf.Tensor): Promise<TensorRecord> {
+  await openDevice("wasm");
+  const u = tf.fill([x.shape[0]], 0.5);
+  return potential.initializeFromData!(potential.initialize(randomKey(4)), x, u);
+}
+
+/** The largest absolute value among a record's tensors; NaN and infinities fail. */
+function largestOf(parameters: TensorRecord, what: RegExp): number {
+  const sizes = Object.entries(parameters).filter(([name]) => what.test(name))
+    .map(([, tensor]) => tf.max(tf.abs(tensor)).dataSync()[0]);
+  assert(sizes.length > 0 && sizes.every(Number.isFinite));
+  return Math.max(...sizes);
+}
+
+const deep = () =>
+  wideResnetPotential({
+    imageShape: [16, 16, 3],
+    channels: 4,
+    multipliers: [1, 2, 2, 2],
+    blocksPerLevel: 8,
+    timeExplicit: false,
+  });
+
+for (const n of [2, 3, 16]) {
+  Deno.test(`data-dependent initialisation of a deep net from ${n} images`, async () => {
+    const x = randomNormal(randomKey(3), [n, 16, 16, 3]);
+    const parameters = await initializedFrom(deep(), x);
+    assert(largestOf(parameters, /\.g$/) < 20);
+    const phi = deep().apply(parameters, x, tf.zeros([n])).dataSync();
+    assert(phi.every((value) => Math.abs(value) < 20));
+  });
+}
+
+Deno.test("data-dependent initialisation survives data that says nothing", async () => {
+  const noise = randomNormal(randomKey(3), [1, 16, 16, 3]);
+  const useless: [string, tf.Tensor][] = [
+    ["one image", noise],
+    ["one image twice", tf.tile(noise, [2, 1, 1, 1])],
+    [
+      "images almost alike",
+      tf.add(tf.tile(noise, [2, 1, 1, 1]), tf.tensor4d([0, 1e-6], [2, 1, 1, 1])),
+    ],
+    ["one colour", tf.fill([2, 16, 16, 3], 0.5)],
+    ["black", tf.zeros([2, 16, 16, 3])],
+  ];
+  for (const [name, x] of useless) {
+    const parameters = await initializedFrom(deep(), x);
+    assert(largestOf(parameters, /\.(g|bias)$/) < 1e3, name);
+    const phi = deep().apply(parameters, tf.add(x, 0.1), tf.zeros([x.shape[0]])).dataSync();
+    assert(phi.every(Number.isFinite), name);
+  }
 });
 
 Deno.test("plain layers pass data-dependent initialisation unchanged", async () => {

@@ -1,6 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { philox4x32 } from "../../../core/tensor/philox.ts";
-import { fork, openDevice, randomBits, randomKey } from "../../../core/tensor/mod.ts";
+import { philox4x32, wordToIndex } from "../../../core/tensor/philox.ts";
+import {
+  fork,
+  openDevice,
+  randomBits,
+  randomIndices,
+  randomKey,
+} from "../../../core/tensor/mod.ts";
 import { webgpuTest } from "../../webgpu.ts";
 
 // Random123 (Salmon, Moraes, Dror and Shaw), tests/kat_vectors, the lines "philox4x32 10".
@@ -22,6 +28,25 @@ Deno.test("Philox 4×32-10 gives the known answers of Random123", () => {
   for (const { counter, key, block } of knownAnswers) {
     assertEquals([...philox4x32(Uint32Array.from(counter), Uint32Array.from(key))], block);
   }
+});
+
+/** ⌊word·count/2³²⌋ in exact arithmetic. */
+function scaledWord(word: number, count: number): number {
+  return Number((BigInt(word >>> 0) * BigInt(count)) >> 32n);
+}
+
+const counts = [1, 2, 3, 10, 60_000, 2 ** 23 + 1, 3 * 2 ** 29, 2 ** 31 - 1];
+
+Deno.test("an index is the upper half of a word's product with the count", () => {
+  const words = [0, 1, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff];
+  for (const { block } of knownAnswers) words.push(...block);
+  for (const count of counts) {
+    for (const word of words) {
+      assertEquals(wordToIndex(word, count), scaledWord(word, count), `${word} of ${count}`);
+    }
+  }
+  // Random123's first vector, in dice.
+  assertEquals(knownAnswers[0].block.map((word) => wordToIndex(word, 6)), [2, 5, 4, 3]);
 });
 
 /** Seeds, steps and labels whose bits reach the upper half of every word. */
@@ -50,12 +75,33 @@ async function assertWordsAreTheHosts(): Promise<void> {
   }
 }
 
+/** The same for indices. */
+async function assertIndicesAreTheHosts(): Promise<void> {
+  const key = fork(randomKey(0xdeadbeef, 12), "indices");
+  for (const shape of [[37], [5, 11]]) {
+    const words = await randomBits(key, shape).data();
+    for (const count of counts) {
+      const indices = randomIndices(key, shape, count);
+      assertEquals(indices.dtype, "int32");
+      const expected = Array.from(words, (word) => scaledWord(word, count));
+      assertEquals([...await indices.data()], expected, `of ${count}`);
+    }
+  }
+}
+
 for (const device of ["cpu", "wasm"] as const) {
+  Deno.test(`randomIndices are the words of randomBits, scaled, on ${device}`, async () => {
+    await openDevice(device);
+    await assertIndicesAreTheHosts();
+  });
+
   Deno.test(`randomBits are the words of the counters (block, sample, step, stream) on ${device}`, async () => {
     await openDevice(device);
     await assertWordsAreTheHosts();
   });
 }
+
+webgpuTest("randomIndices are the words of randomBits, scaled", assertIndicesAreTheHosts);
 
 webgpuTest(
   "randomBits are the words of the counters (block, sample, step, stream)",

@@ -107,16 +107,44 @@ Deno.test("streams, steps, seeds, samples and the values of a sample are uncorre
   }
 });
 
+/** χ² of observed numbers of cases against expected ones. */
+function chiSquared(observed: readonly number[], expected: readonly number[]): number {
+  return observed.reduce((sum, o, i) => sum + (o - expected[i]) ** 2 / expected[i], 0);
+}
+
+/** How often each of 0 … bins − 1 comes up. */
+function histogram(values: ArrayLike<number>, bins: number): number[] {
+  const counts = new Array<number>(bins).fill(0);
+  for (let i = 0; i < values.length; i++) counts[values[i]]++;
+  assertEquals(counts.length, bins);
+  return counts;
+}
+
 Deno.test("indices are uniform over 0 … count − 1", async () => {
   await openDevice("wasm");
-  const n = 30_000, count = 10;
-  const indices = randomIndices(randomKey(15), [n], count);
-  assertEquals(indices.dtype, "int32");
-  const histogram = new Array(count).fill(0);
-  for (const index of await indices.data()) histogram[index]++;
-  assertEquals(histogram.length, count);
-  const chiSquared = histogram.reduce((sum, h) => sum + (h - n / count) ** 2 / (n / count), 0);
-  assert(chiSquared < 27.88, `${chiSquared}`); // 9 degrees of freedom, one in a thousand
+  // The χ² that one true sample in a thousand passes, by degrees of freedom (SciPy: chi2.isf).
+  for (const [count, limit] of [[3, 13.816], [7, 22.458], [10, 27.877], [1000, 1142.848]]) {
+    const n = 30 * Math.max(count, 1000);
+    const indices = await randomIndices(randomKey(15), [n], count).data();
+    const statistic = chiSquared(histogram(indices, count), Array(count).fill(n / count));
+    assert(statistic < limit, `${statistic} of ${count}`);
+  }
+});
+
+Deno.test("indices of 3·2²⁹ things have all their bits", async () => {
+  await openDevice("wasm");
+  const n = 40_000, count = 3 * 2 ** 29;
+  const indices = await randomIndices(randomKey(16), [n], count).data();
+  // Each of eight words in a row becomes ⌊3·word/8⌋ = 0, 0, 0, 1, 1, 1, 2, 2 and three more.
+  const thirds = histogram(indices.map((index) => index % 3), 3);
+  const statistic = chiSquared(thirds, [3 / 8, 3 / 8, 2 / 8].map((share) => share * n));
+  assert(statistic < 13.816, `${thirds}`);
+  // Uniform numbers of 23 bits times the count are 96 above a multiple of 192.
+  assert(new Set(indices.map((index) => index % 192)).size === 192);
+  // The mean of ⌊word·3/8⌋ over all words is 3·(2³² − 1)/16 less that of its fractions: 7/16.
+  const expected = 3 * (2 ** 32 - 1) / 16 - 7 / 16;
+  const error = Math.abs(mean(indices, (index) => index) - expected);
+  assert(error < 4 * count / Math.sqrt(12 * n), `${error}`);
 });
 
 Deno.test("a fork's stream is FNV-1a of its label", () => {
@@ -183,13 +211,48 @@ Deno.test("a draw that starts at some sample is that part of the whole draw", as
 
 webgpuTest("a draw that starts at some sample is that part of the whole draw", assertPart);
 
-Deno.test("indices of no things, or of more than one draw has values, are refused", async () => {
+/** A tensor for the first sample does what the number does, bit for bit. */
+async function assertPartByTensor(): Promise<void> {
+  for (const [name, draw] of Object.entries(draws)) {
+    for (const first of [0, 37, 2 ** 31 - 5]) {
+      const key = fork(randomKey(21, 2), name);
+      const byNumber = await draw({ ...key, firstSample: first }, [10, 3]).data();
+      const firstSample = tf.scalar(first, "int32");
+      // It stays with a fork, as the number does.
+      const parent = { ...randomKey(21, 2), firstSample };
+      assertEquals(await draw(fork(parent, name), [10, 3]).data(), byNumber, `${name}, ${first}`);
+    }
+  }
+}
+
+Deno.test("a draw may start at a sample that lives on the device", async () => {
+  for (const device of ["cpu", "wasm"] as const) {
+    await openDevice(device);
+    await assertPartByTensor();
+  }
+});
+
+webgpuTest("a draw may start at a sample that lives on the device", assertPartByTensor);
+
+Deno.test("a first sample that is no int32 scalar is refused", async () => {
   await openDevice("cpu");
-  for (const count of [0, -1, 1.5, 2 ** 23 + 1, NaN]) {
+  for (const firstSample of [tf.scalar(3), tf.tensor1d([1, 2], "int32")]) {
+    assertThrows(
+      () => randomUniform({ ...randomKey(1), firstSample }, [2]),
+      VapoError,
+      `firstSample is a ${firstSample.dtype} tensor of shape [${firstSample.shape}]`,
+    );
+  }
+});
+
+Deno.test("indices of no things, or of more than an int32 counts, are refused", async () => {
+  await openDevice("cpu");
+  for (const count of [0, -1, 1.5, 2 ** 31, NaN]) {
     assertThrows(() => randomIndices(randomKey(1), [2], count), VapoError, `of ${count} things`);
   }
-  const all = await randomIndices(randomKey(1), [1000], 2 ** 23).data();
-  assert(all.every((index) => index >= 0 && index < 2 ** 23));
+  const all = await randomIndices(randomKey(1), [1000], 2 ** 31 - 1).data();
+  assert(all.every((index) => index >= 0 && index < 2 ** 31 - 1));
+  assert(all.some((index) => index > 2 ** 30));
 });
 
 Deno.test("a draw makes one tensor, and cpu and wasm draw the same bits", async () => {

@@ -140,6 +140,7 @@ Deno.test("a step from the mean of its batch's halves is the step on the whole",
     loss: tf.mul(tf.add(a.loss, b.loss), 0.5),
     parts: mean(a.parts as unknown as TensorRecord, b.parts as unknown as TensorRecord) as never,
     gradients: mean(a.gradients, b.gradients),
+    spectral: {},
   });
   const whole = trainingStep(problem, state, batch);
   for (const [name, metric] of Object.entries(whole.metrics)) {

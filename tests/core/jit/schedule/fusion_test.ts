@@ -327,3 +327,16 @@ Deno.test("no merge closes a cycle", () => {
   const { kernels } = scheduleOf(b, [a, d]);
   assertEquals(kernels.length, 2);
 });
+
+Deno.test("what is computed twice on purpose is computed in two loops", () => {
+  const scaled = (times: number) => {
+    const b = new GraphBuilder();
+    // Large enough for neighbours to be merged only for what they both read.
+    const x = b.input("x", float(300, 300)), gain = b.input("gain", float(300));
+    const one = b.elementwise("multiply", x, gain);
+    const other = b.elementwise(times === 2 ? "multiply" : "add", x, gain);
+    return scheduleOf(b, [one, other]);
+  };
+  assertEquals(kinds(scaled(2)), ["loop", "loop"]);
+  assertEquals(kinds(scaled(1)), ["loop"]);
+});

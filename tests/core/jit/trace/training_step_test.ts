@@ -60,6 +60,8 @@ function fakeImages(sampleShape: [number, number, number]): DataSource {
   return {
     name: "mnist16",
     sampleShape,
+    placement: "device",
+    flip: false,
     draw: (n, key) => tf.sin(tf.mul(tf.cast(key.step, "float32"), tf.ones([n, ...sampleShape]))),
     dispose() {},
   };

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { JitError } from "../../../../core/jit/errors.ts";
+import { DeviceMemoryError, JitError } from "../../../../core/jit/errors.ts";
 import { evaluate, type Values } from "../../../../core/jit/evaluate.ts";
 import { type Graph, GraphBuilder, sizeOf } from "../../../../core/jit/graph.ts";
 import type { Donation } from "../../../../core/jit/kernels.ts";
@@ -187,8 +187,10 @@ Deno.test("a program that is too large says how much it needs", async () => {
   const graph = g.finish([{ name: "y", node: g.elementwise("negate", x) }]);
   const error = await assertRejects(
     () => compile(graph, { threads: 1 }),
-    JitError,
+    DeviceMemoryError,
     "smaller batch",
   );
   assert(error.message.includes("4096 MiB"), error.message);
+  assertEquals(error.limit, 2 ** 32);
+  assert(error.bytes >= 2 * 4 * 2 ** 15 * (2 ** 15 + 8));
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Buffer, Kernel } from "../../../../core/jit/kernels.ts";
-import type { PhiloxDistribution } from "../../../../core/tensor/philox.ts";
+import { type PhiloxDistribution, typeOfDraws } from "../../../../core/tensor/philox.ts";
 import type { Cells } from "../kernel_interpreter.ts";
 import { interpretKernel, runKernel } from "./run_phases.ts";
 
@@ -14,20 +14,34 @@ function draws(
   distribution: PhiloxDistribution,
   samples: number,
   perSample: number,
-  options: { stream?: number; firstSample?: number; seed?: number[]; step?: number } = {},
+  options: {
+    stream?: number;
+    firstSample?: number;
+    count?: number;
+    seed?: number[];
+    step?: number;
+    offset?: number;
+  } = {},
 ): Draws {
-  const { stream = 3, firstSample = 0, seed = [123456789, -5], step = 77 } = options;
+  const { stream = 3, firstSample = 0, count, seed = [123456789, -5], step = 77 } = options;
+  const { offset } = options;
   const kernel: Kernel = {
-    ...{ kind: "philox", distribution, stream, firstSample, samples, perSample },
-    ...{ seed: 0, step: 1, output: 2 },
+    ...{ kind: "philox", distribution, stream, firstSample, count, samples, perSample },
+    ...{ seed: 0, step: 1, output: 2, ...(offset !== undefined && { offset: 3 }) },
   };
-  const type = distribution === "bits" ? "int32" : "float32";
+  const type = typeOfDraws(distribution);
   const buffers: Buffer[] = [
     { size: 2, type: "int32", role: "input" },
     { size: 1, type: "int32", role: "input" },
     { size: samples * perSample, type, role: "temporary" },
   ];
-  return { kernel, buffers, contents: [Int32Array.from(seed), Int32Array.of(step), null] };
+  const contents = [Int32Array.from(seed), Int32Array.of(step), null];
+  if (offset === undefined) return { kernel, buffers, contents };
+  return {
+    kernel,
+    buffers: [...buffers, { size: 1, type: "int32", role: "input" }],
+    contents: [...contents, Int32Array.of(offset)],
+  };
 }
 
 const shapes = [
@@ -46,6 +60,32 @@ for (const distribution of ["bits", "uniform"] as const) {
     }
   });
 }
+
+Deno.test("draws of indices are the host's, for any count", () => {
+  for (const [samples, perSample] of shapes) {
+    for (const count of [1, 2, 7, 60_000, 3 * 2 ** 29, 2 ** 31 - 1]) {
+      const { kernel, buffers, contents } = draws("indices", samples, perSample, { count });
+      const [, , actual] = runKernel(kernel, buffers, contents);
+      const [, , expected] = interpretKernel(kernel, buffers, contents);
+      assertEquals(actual, expected, `[${samples}, ${perSample}] of ${count}`);
+      assert(actual.every((index) => index >= 0 && index < count));
+    }
+  }
+});
+
+Deno.test("an offset in memory and the first sample known before add up", () => {
+  for (const distribution of ["bits", "uniform", "normal", "indices"] as const) {
+    for (const [firstSample, offset] of [[0, 5], [7, 12], [3, -2], [0, 2 ** 31 - 1]]) {
+      const given = draws(distribution, 13, 6, { firstSample, offset, count: 99 });
+      const known = draws(distribution, 13, 6, { firstSample: firstSample + offset, count: 99 });
+      assertEquals(
+        runKernel(given.kernel, given.buffers, given.contents)[2],
+        runKernel(known.kernel, known.buffers, known.contents)[2],
+        `${distribution} from ${firstSample} + ${offset}`,
+      );
+    }
+  }
+});
 
 Deno.test("normal draws are the host's, within rounding", () => {
   for (const [samples, perSample] of shapes) {

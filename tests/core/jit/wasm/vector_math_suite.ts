@@ -177,6 +177,26 @@ function testIntegers(): void {
   }
 }
 
+/** The upper byte of integers over all of their range. */
+function testUpperByte(): void {
+  const values = Int32Array.from({ length: 301 }, (_, i) => Math.imul(i, 0x9e3779b1));
+  values.set([0, -1, 2 ** 31 - 1, -(2 ** 31), 2 ** 24, 2 ** 24 - 1]);
+  const view = (buffer: number) => ({ buffer, type: "int32", offset: 0, strides: [1] }) as const;
+  const kernel: Kernel = {
+    kind: "loop",
+    loop: {
+      extents: [values.length],
+      reducedDimensions: 0,
+      reads: [view(0)],
+      body: [{ name: "upperByte", operands: [{ kind: "read", index: 0 }], type: "int32" }],
+      writes: [{ view: view(1), value: { kind: "value", index: 0 } }],
+    },
+  };
+  const buffers = [0, 1].map((): Buffer => ({ size: values.length, type: "int32", role: "input" }));
+  const [, actual] = runKernel(kernel, buffers, [values, null]);
+  assertEquals(actual, values.map((value) => value >>> 24));
+}
+
 /** Large arguments of sine and cosine: small errors up to 10⁵, and never beyond ±1. */
 function testLargeAngles(): void {
   for (const name of ["sine", "cosine"] as const) {
@@ -202,5 +222,6 @@ export function testVectorMath(engine: string): void {
   Deno.test(`powers are those of Math.pow ${engine}`, testPower);
   Deno.test(`powers with a known exponent ${engine}`, testKnownPower);
   Deno.test(`integers divide towards −∞ ${engine}`, testIntegers);
+  Deno.test(`the upper byte of integers ${engine}`, testUpperByte);
   Deno.test(`sine and cosine of large angles ${engine}`, testLargeAngles);
 }

@@ -1,6 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Kernel, View } from "../../../../core/jit/kernels.ts";
-import { fillPhilox, type PhiloxDistribution } from "../../../../core/tensor/philox.ts";
+import {
+  fillPhilox,
+  type PhiloxDistribution,
+  typeOfDraws,
+} from "../../../../core/tensor/philox.ts";
 import { webgpuTest } from "../../../webgpu.ts";
 import { assertAsInterpreted, noise, planOf, runOnce, scheduleOf, view } from "./programs.ts";
 
@@ -60,30 +64,40 @@ webgpuTest("gathering takes rows as bits", async () => {
 });
 
 /** Draws on the device and on the host. */
-async function draws(distribution: PhiloxDistribution, samples: number, perSample: number) {
+async function draws(
+  distribution: PhiloxDistribution,
+  samples: number,
+  perSample: number,
+  { count, offset = 0 }: { count?: number; offset?: number } = {},
+) {
   const size = samples * perSample;
   const stream = -123456789, firstSample = 3;
+  const type = typeOfDraws(distribution);
   const schedule = scheduleOf(
     {
-      inputs: [{ size: 2, type: "int32" }, { size: 1, type: "int32" }],
-      outputs: [{ size, type: distribution === "bits" ? "int32" : "float32" }],
+      inputs: [{ size: 2, type: "int32" }, { size: 1, type: "int32" }, { size: 1, type: "int32" }],
+      outputs: [{ size, type }],
     },
     {
       kind: "philox",
       distribution,
       stream,
       firstSample,
+      ...(count !== undefined && { count }),
       samples,
       perSample,
       seed: 0,
       step: 1,
-      output: 2,
+      ...(offset !== 0 && { offset: 2 }),
+      output: 3,
     },
   );
   const seed = Int32Array.of(0x12345678, -99), step = 41;
-  const [actual] = await runOnce(planOf(schedule), [seed, Int32Array.of(step)]);
-  const expected = distribution === "bits" ? new Int32Array(size) : new Float32Array(size);
-  fillPhilox(expected, distribution, perSample, { seed, step, stream, firstSample });
+  const inputs = [seed, Int32Array.of(step), Int32Array.of(offset)];
+  const [actual] = await runOnce(planOf(schedule), inputs);
+  const expected = type === "int32" ? new Int32Array(size) : new Float32Array(size);
+  const source = { seed, step, stream, firstSample: firstSample + offset, count };
+  fillPhilox(expected, distribution, perSample, source);
   return { actual, expected };
 }
 
@@ -92,6 +106,20 @@ for (const [samples, perSample] of [[1, 1], [1, 1000], [7, 6], [300, 3]]) {
   webgpuTest(`random bits and uniforms are the host's, ${shape}`, async () => {
     for (const distribution of ["bits", "uniform"] as const) {
       const { actual, expected } = await draws(distribution, samples, perSample);
+      assertEquals(actual, expected);
+    }
+  });
+
+  webgpuTest(`draws of indices are the host's, for any count, ${shape}`, async () => {
+    for (const count of [1, 7, 60_000, 3 * 2 ** 29, 2 ** 31 - 1]) {
+      const { actual, expected } = await draws("indices", samples, perSample, { count });
+      assertEquals(actual, expected);
+    }
+  });
+
+  webgpuTest(`an offset in memory is added to the first sample, ${shape}`, async () => {
+    for (const offset of [11, -2, 2 ** 31 - 1]) {
+      const { actual, expected } = await draws("bits", samples, perSample, { offset });
       assertEquals(actual, expected);
     }
   });

@@ -1,36 +1,26 @@
 /**
- * @file `deno task bench:estimators`: the choice that decides whether a potential is learned. The
- * default preset is trained with either estimator of the energy loss, with time as an input and
- * without, all else equal; its distance to the exact velocity is measured on the way. Writes a
- * plot, a table and JSON.
+ * @file The part of `deno task bench:estimators` in the plane: the default preset is trained with
+ * either estimator of the energy loss, with time as an input and without, all else equal; its
+ * distance to the exact velocity is measured on the way. Writes a plot, a table and JSON.
  */
-import { drawSamples } from "../core/flow/sampler.ts";
-import { energyExcess, type PathBatch } from "../core/loss/energy_loss.ts";
-import { fractionWithinModes } from "../core/metrics/modes.ts";
-import { svgLinePlot } from "../core/picture/line_plot.ts";
-import {
-  fork,
-  openDevice,
-  randomKey,
-  randomNormal,
-  randomUniform,
-  tf,
-} from "../core/tensor/mod.ts";
-import { assignConfig, type RunConfig } from "../core/train/config.ts";
-import { openDataSource } from "../core/train/data_source.ts";
-import { presetConfig } from "../core/train/presets.ts";
-import { disposeState, type TrainingState } from "../core/train/state.ts";
+import { drawSamples } from "../../core/flow/sampler.ts";
+import { energyExcess, type PathBatch } from "../../core/loss/energy_loss.ts";
+import { fractionWithinModes } from "../../core/metrics/modes.ts";
+import { svgLinePlot } from "../../core/picture/line_plot.ts";
+import { fork, randomKey, randomNormal, randomUniform, tf } from "../../core/tensor/mod.ts";
+import { assignConfig, type RunConfig } from "../../core/train/config.ts";
+import { openDataSource } from "../../core/train/data_source.ts";
+import { presetConfig } from "../../core/train/presets.ts";
+import { disposeState, type TrainingState } from "../../core/train/state.ts";
 import {
   initialState,
   type TrainingProblem,
   trainingProblem,
-} from "../core/train/training_step.ts";
-import { openTrainingProgram } from "../core/train/training_program.ts";
-import { markdownTable } from "./markdown_table.ts";
+} from "../../core/train/training_step.ts";
+import { openTrainingProgram } from "../../core/train/training_program.ts";
+import { markdownTable } from "../markdown_table.ts";
 
 const EVERY = 100;
-const RESULTS = new URL("./results/", import.meta.url);
-const PICTURES = new URL("../docs/images/", import.meta.url);
 
 const contestants: Record<string, string[]> = {
   "Stein, time as input": [],
@@ -108,9 +98,14 @@ function table(courses: readonly Course[]): string {
   return markdownTable(head, rows) + "\n";
 }
 
-if (import.meta.main) {
-  await openDevice("wasm");
-  for (const directory of [RESULTS, PICTURES]) await Deno.mkdir(directory, { recursive: true });
+/**
+ * Trains all, on the device that is open, and writes plot, table and JSON.
+ *
+ * @param places directories that are there
+ */
+export async function planeReport(
+  { results, pictures }: { readonly results: URL; readonly pictures: URL },
+): Promise<void> {
   const courses: Course[] = [];
   for (const [name, assignments] of Object.entries(contestants)) {
     courses.push(await follow(name, assignConfig(presetConfig("8gaussians"), assignments)));
@@ -126,11 +121,11 @@ if (import.meta.main) {
       y: velocityError,
     })),
   });
-  await Deno.writeTextFile(new URL("estimators.svg", PICTURES), plot);
+  await Deno.writeTextFile(new URL("estimators.svg", pictures), plot);
   await Deno.writeTextFile(
-    new URL("estimators.json", RESULTS),
+    new URL("estimators.json", results),
     `${JSON.stringify(courses, null, 2)}\n`,
   );
-  await Deno.writeTextFile(new URL("estimators.md", RESULTS), table(courses));
+  await Deno.writeTextFile(new URL("estimators.md", results), table(courses));
   console.log(table(courses));
 }

