@@ -120,7 +120,10 @@ function unet(side: 32 | 64 | 128): SourcedValues {
       multipliers,
       side === 32 ? "[VPFB]" : "our choice, after [ADM]: 16×16 is the resolution with attention",
     ],
-    "potential.blocksPerLevel": [side === 32 ? 4 : 2, side === 32 ? "[VPFB]" : "[ADM]"],
+    "potential.blocksPerLevel": [
+      { 32: 4, 64: 3, 128: 2 }[side],
+      side === 32 ? "[VPFB]" : "our choice, after [ADM]",
+    ],
     "potential.attentionSides": [[16], "[ADM], [VPFB]"],
     "potential.groups": [32, "[ADM]"],
     "potential.heads": [1, "[VPFB]"],
