@@ -302,6 +302,14 @@ export {
   type ColorScaleOptions,
   mapColors,
 } from "./core/picture/colormap.ts";
+export {
+  type ArrangementOptions,
+  type CaptionOptions,
+  picturesInColumn,
+  picturesInRow,
+  withCaption,
+  withMargin,
+} from "./core/picture/compose.ts";
 export { type DensityPlotOptions, scatterOverDensity } from "./core/picture/density_plot.ts";
 export {
   fieldOverContours,
@@ -311,6 +319,12 @@ export {
 export { imageGrid, type ImageGridOptions } from "./core/picture/image_grid.ts";
 export { type GridField, kernelDensity } from "./core/picture/kernel_density.ts";
 export { type LinePlotOptions, type LineSeries, svgLinePlot } from "./core/picture/line_plot.ts";
+export {
+  type BandedSeries,
+  linePlotImage,
+  type LinePlotImageOptions,
+  seriesColor,
+} from "./core/picture/line_plot_image.ts";
 export {
   encodePng,
   type GreyImage,

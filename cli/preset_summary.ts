@@ -8,7 +8,6 @@ import { deviceMemory } from "../core/tensor/device_memory.ts";
 import { configuredPotential } from "../core/train/configured_potential.ts";
 import type { RunConfig } from "../core/train/config.ts";
 import { sampleSpace } from "../core/train/data_sets.ts";
-import { fitMicroBatch } from "../core/train/micro_batch.ts";
 import { presetConfig } from "../core/train/presets.ts";
 import { summarizeTraining, type TrainingSummary } from "../core/train/summary.ts";
 import { startDevice } from "./device.ts";
@@ -21,25 +20,32 @@ export async function showSummary(name: string, json = false): Promise<void> {
   const layers = describeLayers(
     configuredPotential(config.potential, sampleSpace(config.data).sampleShape),
   );
+  // A large step takes seconds to plan: what is known is shown meanwhile.
+  if (!json) { for (const line of [...layerTable(layers), ""]) standardOutput.line(line); }
   const step = summarizeTraining(config), { limitBytes } = deviceMemory();
-  const fitting = fitMicroBatch(
-    (size) => summarizeTraining(withMicroBatch(config, size)).memory.total,
-    config.training.batchSize,
-    limitBytes,
-  );
+  const fitting = fittingPart(config, step, limitBytes);
   if (json) {
     const facts = { preset: name, device: device.name, layers, step, limitBytes, fitting };
     standardOutput.line(JSON.stringify(facts));
     return;
   }
-  for (const line of layerTable(layers)) standardOutput.line(line);
-  standardOutput.line("");
   for (const line of stepLines(config, step)) standardOutput.line(line);
   standardOutput.line(memoryLine(config, device.name, limitBytes, fitting));
 }
 
-function withMicroBatch(config: RunConfig, microBatch: number): RunConfig {
-  return { ...config, training: { ...config.training, microBatch } };
+/**
+ * The largest part of the batch that fits, null where one sample does not. Memory is nearly affine
+ * in the part's size, so the plans of two sizes tell of all.
+ */
+function fittingPart(config: RunConfig, step: TrainingSummary, limit: number): number | null {
+  const { batchSize } = config.training, whole = step.memory.total;
+  if (whole <= limit) return batchSize;
+  const one = summarizeTraining({ ...config, training: { ...config.training, microBatch: 1 } });
+  if (one.memory.total > limit) return null;
+  const slope = (whole - one.memory.total) / (batchSize - 1);
+  const most = 1 + (limit - one.memory.total) / slope;
+  const sizes = Array.from({ length: batchSize }, (_, i) => batchSize - i);
+  return sizes.find((size) => batchSize % size === 0 && size <= most) ?? 1;
 }
 
 /** A line a layer: name, kind, output, parameters. */
@@ -79,10 +85,10 @@ function memoryLine(
   fitting: number | null,
 ): string {
   const has = `${device} has ${byteSize(limitBytes)} for one program`;
-  if (fitting === batchSize) return `fits        ${has}: the batch whole`;
+  if (fitting === batchSize) return `fits        ${has}: the whole batch`;
   return fitting === null
     ? `fits        ${has}: not even one sample at a time`
-    : `fits        ${has}: --micro-batch ${fitting}`;
+    : `fits        ${has}: about --micro-batch ${fitting}`;
 }
 
 /** A whole number in groups of three digits. */

@@ -53,18 +53,52 @@ export async function squareDecoder(): Promise<SquareDecoder> {
   // Many images at once, each on one thread; no image is seen twice.
   sharp.concurrency(1);
   sharp.cache(false);
+  const { together, alone } = turns();
+  const decode = async (bytes: Uint8Array, square: Square) => {
+    const image = sharp(bytes, options);
+    return await toSquare(image, await image.metadata(), square);
+  };
   return {
     versions: `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}`,
     async square(bytes, name, square) {
       requireKnownFormat(bytes, name);
       try {
-        const image = sharp(bytes, options);
-        return await toSquare(image, await image.metadata(), square);
+        return await together(() => decode(bytes, square));
       } catch (error) {
-        throw new FormatError(`image ${name} cannot be taken: ${reason(error)}`, { cause: error });
+        if (error instanceof FormatError) throw refused(name, error);
+        // libvips has one place for the reasons of all threads: to know this one's, it is alone.
+        return await alone(() => decode(bytes, square)).catch((error) => {
+          throw refused(name, error);
+        });
       }
     },
   };
+}
+
+/** Work that may be done together, and work that is done while nothing else is under way. */
+function turns() {
+  const underWay = new Set<Promise<unknown>>();
+  let closed: Promise<void> | undefined;
+  const together = async <T>(work: () => Promise<T>): Promise<T> => {
+    while (closed) await closed;
+    const result = work();
+    const settled = result.catch(() => {}).finally(() => underWay.delete(settled));
+    underWay.add(settled);
+    return await result;
+  };
+  const alone = async <T>(work: () => Promise<T>): Promise<T> => {
+    while (closed) await closed;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    closed = promise;
+    await Promise.all(underWay);
+    try {
+      return await work();
+    } finally {
+      closed = undefined;
+      resolve();
+    }
+  };
+  return { together, alone };
 }
 
 async function toSquare(
@@ -106,12 +140,13 @@ function requireKnownFormat(bytes: Uint8Array, name: string): void {
   const found = bytes.length === 0
     ? "the file is empty"
     : `it begins with bytes ${bytes.subarray(0, 8).join(" ")}, unlike any PNG, JPEG or WebP`;
-  throw new FormatError(`image ${name} cannot be taken: ${found}`);
+  throw refused(name, found);
 }
 
-/** What libvips says, in one line and once. */
-function reason(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+/** An image that cannot be taken, with the first line of what libvips says. */
+function refused(name: string, cause: unknown): FormatError {
+  const text = cause instanceof Error ? cause.message : String(cause);
   const lines = text.split("\n").map((line) => line.replace(/^\w+: /, "").trim());
-  return lines.find((line) => line !== "") ?? "it is damaged";
+  const reason = lines.find((line) => line !== "") ?? "it is damaged";
+  return new FormatError(`image ${name} cannot be taken: ${reason}`, { cause });
 }

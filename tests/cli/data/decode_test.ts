@@ -187,3 +187,19 @@ Deno.test("what is cut, damaged, too small or no image is refused by name", asyn
     "image face cannot be taken: it is 64×64, not 178×218",
   );
 });
+
+Deno.test("of many at once, each is judged by itself and each reason is its own", async () => {
+  const good = await picture(smoothPixels(64, 64), 64, "jpeg");
+  const expected = await decoder.square(good, "good", { size: 32 });
+  const ended = good.slice();
+  ended.set([0xff, 0xd9], good.length >> 1); // the mark of an end, in the middle
+  const reasons = ["", "premature end of JPEG image", "premature end of data segment"];
+  const images = [good, good.subarray(0, good.length >> 1), ended];
+  await Promise.all(Array.from({ length: 60 }, async (_, i) => {
+    const kind = i % 4 % 3, name = `${i}.jpg`;
+    const result = decoder.square(images[kind], name, { size: 32 });
+    if (kind === 0) return assertEquals(await result, expected);
+    const { message } = await assertRejects(() => result, FormatError);
+    assert(message.includes(name) && message.includes(reasons[kind]), message);
+  }));
+});

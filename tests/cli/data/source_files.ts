@@ -47,7 +47,9 @@ export async function picture(
   const raw = { width, height: pixels.length / width / 3, channels: 3 } as const;
   // For PNG, a quality would mean a palette.
   const options = { png: {}, jpeg: { quality: 95 }, webp: { lossless: true } };
-  return await sharp(pixels, { raw }).toFormat(format, options[format]).toBuffer();
+  return new Uint8Array(
+    await sharp(pixels, { raw }).toFormat(format, options[format]).toBuffer(),
+  );
 }
 
 /** Pixels of a smooth coloured picture, another for every number. */

@@ -36,8 +36,8 @@ async function assertEstimated({ f, args, name }: Program): Promise<void> {
   tf.dispose(tensors as never);
 }
 
-// One in six, and the largest: those with an optimiser.
-const some = corpus.filter(({ name }, i) => i % 6 === 0 || /step|train|loss/i.test(name));
+// A few of every kind.
+const some = corpus.filter((_, i) => i % 12 === 5);
 
 Deno.test("an estimate is what a loaded program says of itself", async () => {
   await openDevice("wasm");
