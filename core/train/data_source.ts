@@ -133,7 +133,7 @@ export async function openDataSource(
   if (!prepared && options.placement === "stream") {
     throw new VapoError(
       `${files.location} has no ${INDEX}: expected a prepared set to stream from; run ` +
-        `"${preparation(set)}", or set data.placement to "device"`,
+        `"${preparation(set)}", name its directory with --data, or set data.placement to "device"`,
     );
   }
   const records = prepared ? await prepared.readAll() : await readOriginal(set, files);

@@ -172,9 +172,11 @@ export async function rewindMetrics(storage: RunStorage, step: number): Promise<
   return await rewindLines(storage, METRICS, step);
 }
 
-/** Takes back the evaluations after a step. */
-export async function rewindEvaluations(storage: RunStorage, step: number): Promise<void> {
-  if (await storage.read(EVALUATIONS) !== null) await rewindLines(storage, EVALUATIONS, step);
+/** Takes back what else was noted after a step, evaluations and speeds, and lines that were torn. */
+export async function rewindNotes(storage: RunStorage, step: number): Promise<void> {
+  for (const file of [EVALUATIONS, SPEED]) {
+    if (await storage.read(file) !== null) await rewindLines(storage, file, step);
+  }
 }
 
 async function rewindLines(storage: RunStorage, file: string, step: number): Promise<number> {

@@ -15,8 +15,8 @@ import {
   type MetricsLine,
   newestCheckpoint,
   readEvaluations,
-  rewindEvaluations,
   rewindMetrics,
+  rewindNotes,
   type SpeedLine,
 } from "./run_directory.ts";
 import type { RunConfig } from "./config.ts";
@@ -153,7 +153,7 @@ export async function train(
   try {
     // Not before the checkpoint was read: a damaged one leaves the run as it is.
     const noted = await rewindMetrics(storage, step);
-    await rewindEvaluations(storage, step);
+    await rewindNotes(storage, step);
     const due = step === steps ? step : step - step % logEvery;
     if (noted < due) {
       onNotice?.(

@@ -39,7 +39,10 @@ const mistakes: [args: string[], message: RegExp][] = [
   ],
   [["train", "--config", "full"], /cannot read full: it is a directory/],
   [["train", "--data", "full"], /data directory full for data "8gaussians", which is drawn/],
-  [["train", "mnist16", "--data", "full"], /no MNIST file at \/.*\/full\/train-images-idx3-ubyte/],
+  [
+    ["train", "mnist16", "--data", "full"],
+    /no data set "mnist" in full: .* train-images-idx3-ubyte; run "vapo data mnist/,
+  ],
   [["train", "mnist16", "--data", "cut"], /train-images-idx3-ubyte .*cut short/],
   [["train", "mnist16", "--data", "flipped"], /train-images-idx3-ubyte .*starts with bytes 0 8/],
   [["train", ...tiny, "--out", "full"], /--out full is not empty.*choose another/],
@@ -54,8 +57,8 @@ const mistakes: [args: string[], message: RegExp][] = [
   [["train", "--resume", "full"], /full is not a run: it has no config\.json/],
   [["train", "rings", "--resume", "run"], /preset rings with --resume/],
   [
-    ["train", "--resume", "run", "--steps", "40", "--device", "cpu"],
-    /--steps, --device with --resume/,
+    ["train", "--resume", "run", "--steps", "40", "--batch", "8"],
+    /--steps, --batch with --resume/,
   ],
   [["train", "--resume", "run", ...set("seed=1")], /--set with --resume/],
   [["sample"], /missing required argument 'run'/],
@@ -95,7 +98,18 @@ const mistakes: [args: string[], message: RegExp][] = [
     ["sample", "run", "--checkpoint", "15"],
     /no checkpoint of step 15 in run: expected one of 0, 10, 20/,
   ],
-  [["sample", "run", "--checkpoint", "first"], /argument 'first' is invalid.*last, or the step/],
+  [["sample", "run", "--checkpoint", "first"], /'first' is invalid.*last, best, or the step/],
+  [["sample", "run", "--checkpoint", "best"], /run run has no best checkpoint: .*name a step/],
+  [
+    ["sample", "run", "--average", "0.5"],
+    /--average 0\.5: the run has no such moving average; expected 0\.999/,
+  ],
+  [
+    ["train", "rings", "--batch", "16", "--micro-batch", "5"],
+    /training\.microBatch is 5: expected a divisor of training\.batchSize \(16\)/,
+  ],
+  [["train", "celeba64"], /no data set "celeba64" in data\/celeba64: .*"vapo data celeba64/],
+  [["train", "cifar10-small", "--set", "data.name=folder"], /data\.size is null for data "folder"/],
   [["sample", "run", "--noise", "1"], /--noise 1 has no use: solver heun has no noise/],
   [["sample", "run", "--rtol", "1"], /--rtol 1 has no use: solver heun takes equal steps/],
   [
@@ -216,7 +230,7 @@ Deno.test("a device that is not there", {
     await Deno.writeTextFile(`${cwd}/run/config.json`, JSON.stringify(config));
     assertUserError(
       await vapo(["train", "--resume", "run"], options),
-      /run run was started on device "webgpu", which does not start here: .* run\/config\.json/,
+      /run run was started on device "webgpu", which does not start here: .* by --device$/m,
     );
   }));
 

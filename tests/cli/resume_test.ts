@@ -19,9 +19,13 @@ const small = [
 /** A run that goes on until it is stopped. */
 const endless = ["train", ...small, "--steps", "1000000"];
 
-/** What of a run has to be equal: all but the checkpoints at which it happened to be stopped. */
+/**
+ * What of a run has to be equal: all but the checkpoints at which it happened to be stopped, and how
+ * fast it went.
+ */
 async function outcome(run: string): Promise<Map<string, Uint8Array>> {
   const files = await filesBelow(run);
+  files.delete("speed.jsonl");
   const checkpoints = [...files.keys()].filter((path) => path.startsWith("checkpoints/"));
   const last = checkpoints.at(-1)!.split("/")[1];
   for (const path of checkpoints) if (!path.includes(last)) files.delete(path);

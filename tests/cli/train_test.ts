@@ -14,7 +14,10 @@ Deno.test("train leaves a run directory and says what to type next", () =>
     assertMatch(stdout, /^trained 20 steps in 0:\d\d; in runs\/8gaussians:\n/);
     assertMatch(stdout, /\nnext: vapo sample runs\/8gaussians\n$/);
     // No terminal: plain lines, nothing that moves a cursor.
-    assertMatch(stderr, /^run {5}runs\/8gaussians\ndevice {2}wasm\n/);
+    assertMatch(
+      stderr,
+      /^run {5}runs\/8gaussians\ndevice {2}wasm\nmemory {2}[\d.]+ [KM]iB of 4 GiB\n/,
+    );
     assertMatch(stderr, /\n8gaussians .* 20\/20 {2}loss -?[\d.]+ .* steps\/s\n$/);
     // deno-lint-ignore no-control-regex -- control characters are what must not be there
     assert(!/[\x00-\x09\x0b-\x1f]/.test(stdout + stderr));
@@ -30,6 +33,7 @@ Deno.test("train leaves a run directory and says what to type next", () =>
       "config.json",
       "metrics.jsonl",
       "samples/step-00000020.png",
+      "speed.jsonl",
     ]);
     const metrics = parsedLines(new TextDecoder().decode(files.get("metrics.jsonl")));
     assertEquals(metrics.map(({ step }) => step), [5, 10, 15, 20]);
@@ -44,6 +48,7 @@ Deno.test("train --json prints JSON objects and nothing else", () =>
     const lines = parsedLines(stdout);
     assertEquals(lines.map(({ event, step }) => [event, step]), [
       ["start", 0],
+      ["ready", undefined],
       ...[5, 10, 15, 20].map((step) => ["metrics", step]),
       ["end", 20],
     ]);
@@ -69,7 +74,14 @@ Deno.test("--out takes a directory that is empty, or where a run was killed at i
     const { code, stderr } = await vapo(["train", ...tiny, "--steps", "1", "--out", "a"], { cwd });
     assertEquals(code, 0, stderr);
     const names = (await Array.fromAsync(Deno.readDir(`${cwd}/a`))).map(({ name }) => name).sort();
-    assertEquals(names, [".lock", "checkpoints", "config.json", "metrics.jsonl", "samples"]);
+    assertEquals(names, [
+      ".lock",
+      "checkpoints",
+      "config.json",
+      "metrics.jsonl",
+      "samples",
+      "speed.jsonl",
+    ]);
   }));
 
 Deno.test("settings: preset, then --config, then flags, then --set", () =>
