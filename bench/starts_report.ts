@@ -10,7 +10,7 @@ import { fromFileUrl, join } from "@std/path";
 import { cpus } from "node:os";
 import type { DataSetName } from "../cli/data/data_sets.ts";
 import { exitCodes } from "../cli/failures.ts";
-import { type Interruption, listenForInterruption } from "../cli/interruption.ts";
+import { listenForInterruption } from "../cli/interruption.ts";
 import { writeWhole } from "../cli/run_storage.ts";
 import { VapoError } from "../core/errors.ts";
 import { byteSize } from "../core/formats/byte_size.ts";
@@ -63,22 +63,22 @@ interface Sitting {
 /** Trains in a process, which is interrupted once a step is seen. */
 async function sit(
   args: readonly string[],
-  interruption: Interruption,
+  signal: AbortSignal,
   interruptAfter = Infinity,
 ): Promise<Sitting> {
   const events: VapoEvent[] = [];
   const begin = performance.now();
   let peakResidentBytes: number | null = null, secondsToFirstStep: number | null = null;
-  const note = async (event: VapoEvent, process: VapoProcess) => {
+  const onEvent = async (event: VapoEvent, process: VapoProcess) => {
     events.push(event);
     peakResidentBytes = await process.peakResidentBytes() ?? peakResidentBytes;
     if (event.event !== "metrics") return;
     secondsToFirstStep ??= (performance.now() - begin) / 1000;
     console.error(`  step ${event.step}, loss ${event.loss}`);
-    if (event.step === interruptAfter || interruption.signal.aborted) process.interrupt();
+    if (event.step === interruptAfter) process.interrupt();
   };
-  const { code, lastWords } = await runVapo(["train", ...args], note);
-  interruption.signal.throwIfAborted();
+  const { code, lastWords } = await runVapo(["train", ...args], { onEvent, signal });
+  signal.throwIfAborted();
   return { code, lastWords, events, peakResidentBytes, secondsToFirstStep };
 }
 
@@ -87,7 +87,7 @@ async function startPreset(
   preset: string,
   data: string,
   parent: string,
-  interruption: Interruption,
+  signal: AbortSignal,
 ): Promise<StartResult> {
   const placement = RESIDENT.includes(preset) ? "device" : "stream";
   const run = join(parent, `run-${preset}`);
@@ -103,9 +103,9 @@ async function startPreset(
     .concat(["--batch", String(BATCH), "--steps", String(STEPS)])
     .concat(Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]));
   try {
-    const first = await sit(args, interruption, INTERRUPTED_AFTER);
+    const first = await sit(args, signal, INTERRUPTED_AFTER);
     const second = first.code === exitCodes.interrupted
-      ? await sit(["--resume", run], interruption)
+      ? await sit(["--resume", run], signal)
       : null;
     const sittings = second ? [first, second] : [first];
     const events = sittings.flatMap(({ events }) => events);
@@ -186,7 +186,7 @@ async function removeIfThere(path: string): Promise<void> {
 }
 
 /** The prepared set of a preset below a directory, made where it is not there yet. */
-async function preparedSet(preset: string, parent: string): Promise<string> {
+async function preparedSet(preset: string, parent: string, signal: AbortSignal): Promise<string> {
   const name = imagePresets[preset].values["data.name"][0] as DataSetName;
   const directory = join(parent, name), source = join(parent, `source-${name}`);
   try {
@@ -195,7 +195,9 @@ async function preparedSet(preset: string, parent: string): Promise<string> {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     await writeSource(name, source);
     const args = ["data", name, "--source", source, "--out", directory, "--unverified"];
-    requireSuccess(args, await runVapo(args));
+    const end = await runVapo(args, { signal });
+    signal.throwIfAborted();
+    requireSuccess(args, end);
   }
   return directory;
 }
@@ -245,20 +247,21 @@ async function report(chosen: readonly string[], again: boolean): Promise<readon
   let all = await earlierResults(file);
   const done = again ? [] : all.filter(({ error }) => !error).map(({ preset }) => preset);
   const due = chosen.length > 0 ? chosen : names.filter((name) => !done.includes(name));
-  using interruption = listenForInterruption(() => console.error("stopping after this step"));
+  using interruption = listenForInterruption(() => console.error("stopping"));
+  const { signal } = interruption;
   const parent = await Deno.makeTempDir({ prefix: "vapo-starts-" });
   try {
     for (const preset of due) {
       console.error(preset);
-      const data = await preparedSet(preset, parent);
-      const result = await startPreset(preset, data, parent, interruption);
+      const data = await preparedSet(preset, parent, signal);
+      const result = await startPreset(preset, data, parent, signal);
       all = [...all.filter((other) => other.preset !== preset), result]
         .sort((a, b) => names.indexOf(a.preset) - names.indexOf(b.preset));
       await writeWhole(file, encode(`${JSON.stringify(all, null, 2)}\n`));
       await writeWhole(join(RESULTS, "starts.md"), encode(startsTable(all)));
     }
   } catch (error) {
-    if (!interruption.signal.aborted || error !== interruption.signal.reason) throw error;
+    if (!signal.aborted || error !== signal.reason) throw error;
     throw new VapoError("stopped; the same command goes on with the presets that are left");
   } finally {
     await Deno.remove(parent, { recursive: true });

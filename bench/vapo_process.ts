@@ -27,16 +27,20 @@ export interface VapoEnd {
   readonly lastWords: string;
 }
 
-/**
- * Runs `deno task ARGS… --json` to its end.
- *
- * @param args the task and its arguments
- * @param onEvent told of each event, and of the process while it goes on
- */
+/** What a process is told, and who is told of it. */
+export interface VapoOptions {
+  /** Told of each event, and of the process while it goes on. */
+  readonly onEvent?: (event: VapoEvent, process: VapoProcess) => void | Promise<void>;
+  /** Interrupts the process when it is aborted. */
+  readonly signal?: AbortSignal;
+}
+
+/** Runs `deno task ARGS… --json` to its end; the arguments begin with the name of the task. */
 export async function runVapo(
   args: readonly string[],
-  onEvent: (event: VapoEvent, process: VapoProcess) => void | Promise<void> = () => {},
+  { onEvent, signal }: VapoOptions = {},
 ): Promise<VapoEnd> {
+  signal?.throwIfAborted();
   const child = new Deno.Command(Deno.execPath(), {
     args: ["task", "--quiet", ...args, "--json"],
     cwd: PROJECT,
@@ -53,15 +57,17 @@ export async function runVapo(
       }
     },
   };
+  signal?.addEventListener("abort", process.interrupt);
   let lastWords = "";
   const errors = (async () => {
     for await (const line of linesOf(child.stderr)) {
       if (line.trim() !== "") lastWords = line;
     }
   })();
-  for await (const line of linesOf(child.stdout)) await onEvent(JSON.parse(line), process);
+  for await (const line of linesOf(child.stdout)) await onEvent?.(JSON.parse(line), process);
   await errors;
   const { code } = await child.status;
+  signal?.removeEventListener("abort", process.interrupt);
   return { code, lastWords };
 }
 
