@@ -7,8 +7,8 @@ import type { Tensor } from "../tensor/mod.ts";
 import type { StateOf } from "./state.ts";
 import {
   initializationSize,
-  initialParameters,
   initialState,
+  startingValues,
   type TrainingProblem,
 } from "./training_step.ts";
 
@@ -18,7 +18,7 @@ import {
  * @param problem only its configuration and shapes are looked at
  */
 export function stateShapes(problem: TrainingProblem): StateOf<TensorSpec> {
-  const state = (...words: Tensor[]) => initialState(problem, initialParameters(problem, ...words));
+  const state = (...words: Tensor[]) => initialState(problem, startingValues(problem, ...words));
   const words = streamedSpecs(problem, initializationSize(problem.config));
   return shapesOf(state as never, ...words) as StateOf<TensorSpec>;
 }

@@ -28,8 +28,9 @@ import { stateShapes } from "./state_shapes.ts";
 import { openTrainingProgram } from "./training_program.ts";
 import {
   initializationSize,
-  initialParameters,
   initialState,
+  type StartingValues,
+  startingValues,
   type TrainingProblem,
 } from "./training_step.ts";
 
@@ -220,22 +221,21 @@ async function startOrResume(
     const state = await loadCheckpoint(storage, step, stateShapes(problem));
     return { state, step, isNew: false };
   }
-  const parameters = await startingParameters(problem);
+  const values = await computeStart(problem);
   try {
-    return { state: initialState(problem, parameters), step: 0, isNew: true };
+    return { state: initialState(problem, values), step: 0, isNew: true };
   } finally {
-    tf.dispose(parameters);
+    tf.dispose(values);
   }
 }
 
-/** {@link initialParameters}, compiled where they are those of an image's net: a forward pass. */
-async function startingParameters(problem: TrainingProblem): Promise<TensorRecord> {
-  const { data, potential } = problem;
+/** {@link startingValues}, compiled where they are those of an image's net: a forward pass. */
+async function computeStart(problem: TrainingProblem): Promise<StartingValues> {
+  const { data } = problem;
   const words = await firstWords(problem);
   try {
-    const compiled = compilesPrograms() && potential.initializeFromData && data.placement !== null;
-    if (!compiled) return initialParameters(problem, ...words);
-    const initialize = jit((...words: Tensor[]) => initialParameters(problem, ...words));
+    if (!compilesPrograms() || data.placement === null) return startingValues(problem, ...words);
+    const initialize = jit((...words: Tensor[]) => startingValues(problem, ...words));
     try {
       return await initialize(...words);
     } finally {

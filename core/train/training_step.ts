@@ -120,24 +120,37 @@ export function initializationSize(config: RunConfig): number {
   return Math.max(batchParts(config).size, FEWEST_FOR_INITIALIZATION);
 }
 
+/** What of a run's first state has to be computed; all else follows from it. */
+export interface StartingValues extends Record<string, TensorRecord> {
+  /** The potential's. */
+  parameters: TensorRecord;
+  /** Where the power iteration of the spectral regularisation starts. */
+  spectral: TensorRecord;
+}
+
 /**
- * The parameters of a run before its first step, a function of the configuration alone. Potentials
- * with weight normalisation are initialised from data: the first batch of the set, as far as it is
+ * The parameters of a run before its first step, a function of the configuration and the data alone,
+ * and what follows from them with work. Potentials with weight normalisation are initialised from data: the first batch of the set, as far as it is
  * taken at once, but at least 16 samples, with noise and times of its own.
  *
  * @param problem stays the caller's
  * @param words of a streamed set: its first {@link initializationSize} images
- * @returns parameters that belong to the caller (or to the enclosing `tf.tidy`)
+ * @returns tensors that belong to the caller (or to the enclosing `tf.tidy`)
  */
-export function initialParameters(problem: TrainingProblem, words?: Tensor): TensorRecord {
+export function startingValues(problem: TrainingProblem, words?: Tensor): StartingValues {
   const { config, potential, path } = problem;
   return tf.tidy(() => {
-    const key = fork(randomKey(config.seed), "initialization");
-    const parameters = potential.initialize(key);
-    if (!potential.initializeFromData) return parameters;
-    const { data, noise, time } = drawBatchFor(problem, key, initializationSize(config), words);
-    const x = conditionalSample(data, noise, path.tensorAt(time));
-    return potential.initializeFromData(parameters, x, time);
+    const seed = randomKey(config.seed), key = fork(seed, "initialization");
+    let parameters = potential.initialize(key);
+    if (potential.initializeFromData) {
+      const { data, noise, time } = drawBatchFor(problem, key, initializationSize(config), words);
+      const x = conditionalSample(data, noise, path.tensorAt(time));
+      parameters = potential.initializeFromData(parameters, x, time);
+    }
+    const spectral = config.loss.spectralRegularization > 0
+      ? initialSpectralVectors(parameters, fork(seed, "spectral"))
+      : {};
+    return { parameters, spectral };
   });
 }
 
@@ -145,7 +158,7 @@ export function initialParameters(problem: TrainingProblem, words?: Tensor): Ten
  * The state of a run before its first step, a function of the configuration and the data alone.
  *
  * @param problem stays the caller's
- * @param parameters those of {@link initialParameters}, which is the default; they stay the caller's
+ * @param values those of {@link startingValues}, which is the default; they stay the caller's
  * @returns a state that belongs to the caller: see {@link disposeState}
  * @example
  * ```ts
@@ -164,12 +177,13 @@ export function initialParameters(problem: TrainingProblem, words?: Tensor): Ten
  */
 export function initialState(
   problem: TrainingProblem,
-  parameters?: TensorRecord,
+  values?: StartingValues,
 ): TrainingState {
   const { config } = problem;
   const { otherAverageDecays } = config.optimizer;
   return tf.tidy(() => {
-    const start = copyRecord(parameters ?? initialParameters(problem));
+    const { parameters, spectral } = values ?? startingValues(problem);
+    const start = copyRecord(parameters);
     const inParts = batchParts(config).count > 1;
     const averages = otherAverageDecays.map((decay) => [decay, copyRecord(start)] as const);
     const state: TrainingState = {
@@ -177,9 +191,7 @@ export function initialState(
       average: copyRecord(start),
       otherAverages: joinAverages(averages),
       moments: zeroMoments(start),
-      spectral: config.loss.spectralRegularization > 0
-        ? initialSpectralVectors(start, fork(randomKey(config.seed), "spectral"))
-        : {},
+      spectral: copyRecord(spectral),
       accumulated: inParts ? zeroAccumulation(problem, start) : {},
       counters: initialCounters(config.seed, inParts),
     };

@@ -10,6 +10,7 @@ import {
   drawBatch,
   initialState,
   otherAverage,
+  startingValues,
   trainingProblem,
 } from "../../../core/train/training_step.ts";
 import { folderContents, imageFilesOf } from "./folder_files.ts";
@@ -47,7 +48,7 @@ type Problem = Awaited<ReturnType<typeof planeProblem>>;
 
 /** The state's values and the last line after some steps from the given problem's own start. */
 async function trained(problem: Problem, start: Problem, steps = 3) {
-  const state = initialState(problem, initialState(start).parameters);
+  const state = initialState(problem, startingValues(start));
   const program = await openTrainingProgram(problem, state);
   let line: Record<string, number> | null = null;
   for (let step = 1; step <= steps; step++) line = await program.step(step === steps);
