@@ -111,6 +111,7 @@ export {
   JitError,
   type JitOptions,
   type Jitted,
+  type PreparedProgram,
   type ProgramEstimate,
   type ProgramStatistics,
   type Session,
@@ -262,8 +263,8 @@ export {
 export { memoryStorage, type RunStorage } from "./core/train/run_storage.ts";
 export { samplePicture } from "./core/train/sample_picture.ts";
 export { disposeState, type TrainingState } from "./core/train/state.ts";
+export type { Evaluation } from "./core/train/evaluation.ts";
 export {
-  type Evaluation,
   isComplete,
   type RunFacts,
   train,

@@ -14,6 +14,8 @@ export interface ClaimedDirectory {
   /** How it is called in messages. */
   readonly location: string;
   readonly lock: Disposable;
+  /** Takes back what a run that never started has written into it, and a directory made for it. */
+  abandon(): Promise<void>;
 }
 
 /**
@@ -38,7 +40,14 @@ export async function claimNewDirectory(
     lock[Symbol.dispose]();
     throw error;
   }
-  return { directory, location, lock };
+  const abandon = () =>
+    withFileErrors("clean", location, async () => {
+      for (const name of await entryNames(directory)) {
+        if (name !== LOCK_FILE) await Deno.remove(join(directory, name), { recursive: true });
+      }
+      if (out === undefined) await Deno.remove(directory, { recursive: true });
+    });
+  return { directory, location, lock, abandon };
 }
 
 /** Making a directory fails where it is there already: two processes cannot get the same. */

@@ -20,7 +20,7 @@ import { deviceOption, placeOnDisk, threadsOption, wholeNumber } from "./options
 import { claimNewDirectory, requireRun } from "./run_directories.ts";
 import { lockRun } from "./run_lock.ts";
 import { directoryStorage, removeLeftovers } from "./run_storage.ts";
-import { chosenConfig, type ConfigOptions, defaultPreset } from "./train_config.ts";
+import { checkedData, chosenConfig, type ConfigOptions, defaultPreset } from "./train_config.ts";
 import { trainReport } from "./train_report.ts";
 import { shownPath, userPath } from "./user_paths.ts";
 
@@ -104,13 +104,23 @@ async function startRun(preset: string | undefined, flags: TrainFlags): Promise<
   const config: RunConfig = {
     ...chosen.config,
     device: device.name,
-    data: { ...chosen.config.data, placement: data.placement ?? "auto" },
+    data: {
+      ...chosen.config.data,
+      placement: data.placement ?? "auto",
+      checksum: data.images?.checksum ?? null,
+    },
   };
   const claim = await claimNewDirectory(flags.out, chosen.preset);
   using _lock = claim.lock;
   const storage = directoryStorage(claim.directory, claim.location);
   await writeConfig(storage, config);
-  return await runTraining({ config, device, data, storage, json: flags.json, step: 0 });
+  try {
+    return await runTraining({ config, device, data, storage, json: flags.json, step: 0 });
+  } catch (error) {
+    // A run that did not come to its first step leaves nothing that is in the way of the next try.
+    if (await newestCheckpoint(storage) === null) await claim.abandon();
+    throw error;
+  }
 }
 
 async function resumeRun(directory: string, flags: TrainFlags, given: string[]): Promise<number> {
@@ -144,7 +154,10 @@ function movedConfig(config: RunConfig, { device, data, microBatch }: TrainFlags
   return parseConfig({
     ...config,
     ...(device !== undefined && { device }),
-    ...(data !== undefined && { data: { ...config.data, directory: userPath(data) } }),
+    data: checkedData({
+      ...config,
+      data: { ...config.data, directory: data ?? config.data.directory },
+    }),
     ...(microBatch !== undefined && { training: { ...config.training, microBatch } }),
   }, "command line");
 }
@@ -199,7 +212,7 @@ async function runTraining(job: Job): Promise<number> {
   const { config, data, device, storage } = job;
   const report = trainReport(job);
   using interruption = listenForInterruption(report.stopping);
-  report.started(device);
+  report.started(device, data);
   let breath = performance.now();
   let outcome: TrainOutcome;
   try {
@@ -208,6 +221,7 @@ async function runTraining(job: Job): Promise<number> {
       signal: interruption.signal,
       onNotice: report.notice,
       onStart: report.ready,
+      onDrawing: report.drawing,
       async onStep(step, metrics, speed) {
         report.stepped(step, metrics, speed);
         if (performance.now() - breath < BREATH_MILLISECONDS) return;

@@ -83,7 +83,7 @@ function flagsOverlay(
 }
 
 /** The directory made absolute, so that the run can be resumed from anywhere. */
-function checkedData({ data }: RunConfig): RunConfig["data"] {
+export function checkedData({ data }: RunConfig): RunConfig["data"] {
   if (data.directory === null) return data;
   if (isToy(data.name)) {
     throw new VapoError(

@@ -5,6 +5,7 @@ import type { DeviceInfo } from "../core/tensor/mod.ts";
 import { byteSize } from "../core/formats/byte_size.ts";
 import { deviceMemory } from "../core/tensor/device_memory.ts";
 import type { RunConfig } from "../core/train/config.ts";
+import type { DataSource } from "../core/train/data_source.ts";
 import type { MetricsLine, SpeedLine } from "../core/train/run_directory.ts";
 import type { RunStorage } from "../core/train/run_storage.ts";
 import type { RunFacts, TrainOutcome } from "../core/train/trainer.ts";
@@ -16,9 +17,11 @@ import { commandLine } from "./user_paths.ts";
 /** What a training run tells as it goes. */
 export interface TrainReport {
   alreadyComplete(): void;
-  started(device: DeviceInfo): void;
+  started(device: DeviceInfo, data: DataSource): void;
   /** The first step is about to be done. */
   ready(facts: RunFacts): void;
+  /** So many samples of a picture are drawn. */
+  drawing(done: number, total: number): void;
   stepped(step: number, metrics: MetricsLine | null, speed: SpeedLine | null): void;
   notice(message: string): void;
   /** The first Ctrl-C has come. */
@@ -54,9 +57,13 @@ function textReport({ config, storage: { location }, step: start }: ReportedRun)
       print(`run ${location} is complete: ${total} of ${total} steps are done`);
       print(`next: ${commandLine("sample", location)}`);
     },
-    started(device) {
+    started(device, { images, placement }) {
       standardError.line(`run     ${location}${start > 0 ? `, from step ${start}` : ""}`);
       standardError.line(`device  ${describeDevice(device)}`);
+      if (!images) return;
+      const place = placement === "device" ? "on the device" : "streamed";
+      const count = images.count.toLocaleString("en-US");
+      standardError.line(`data    ${count} images, ${place}: ${images.files}`);
     },
     ready({ memoryBytes }) {
       if (memoryBytes !== null) {
@@ -71,6 +78,7 @@ function textReport({ config, storage: { location }, step: start }: ReportedRun)
         ...(images && { samples: { name: "images", perUnit: config.training.batchSize } }),
       });
     },
+    drawing: (done, total) => notice(`drawing samples: ${done} of ${total}`),
     stepped: (step, metrics) => bar?.update(step, metrics?.loss),
     notice,
     stopping: () => notice("stopping after this step; Ctrl-C once more to stop at once"),
@@ -100,8 +108,12 @@ function jsonReport({ config, storage: { location }, step: start }: ReportedRun)
   const seconds = () => Number(((performance.now() - begin) / 1000).toFixed(3));
   return {
     alreadyComplete: () => print("end", { directory: location, step: total, finished: true }),
-    started: ({ name, reason }) =>
-      print("start", { directory: location, step: start, steps: total, device: name, reason }),
+    started: ({ name, reason }, { images, placement }) =>
+      print("start", {
+        ...{ directory: location, step: start, steps: total, device: name, reason },
+        ...(images && { images: images.count, placement }),
+      }),
+    drawing: (done, samples) => print("drawing", { done, samples }),
     ready: ({ memoryBytes }) =>
       print("ready", { memoryBytes, memoryLimitBytes: deviceMemory().limitBytes }),
     stepped(_step, metrics, speed) {

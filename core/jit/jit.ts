@@ -26,7 +26,9 @@ import type { Trace } from "./trace/trace.ts";
 import {
   flattenTree,
   type PathLeaf,
+  type TensorSpec,
   type TensorTree,
+  type Tree,
   type TreeStructure,
   unflattenTree,
 } from "./trace/tree.ts";
@@ -95,6 +97,16 @@ export interface Session<R extends TensorTree, S extends TensorTree = TensorTree
   dispose(): void;
 }
 
+/** A compiled program whose arguments are still to come. */
+export interface PreparedProgram<A extends readonly TensorTree[], R extends TensorTree> {
+  /** What the program is like. */
+  readonly statistics: ProgramStatistics;
+  /** Loads its arguments, once. */
+  load(...args: A): Promise<Session<R, A[0]>>;
+  /** Frees a program that is not loaded. */
+  dispose(): void;
+}
+
 /** A function that compiles itself. */
 export interface Jitted<A extends readonly TensorTree[], R extends TensorTree> {
   /**
@@ -107,6 +119,13 @@ export interface Jitted<A extends readonly TensorTree[], R extends TensorTree> {
    * without anything crossing to or from the device.
    */
   load(...args: A): Promise<Session<R, A[0]>>;
+  /**
+   * The first half of {@link load}: compiles it for arguments of which only shapes and types are
+   * known, so that what does not fit the device is refused before they are made.
+   *
+   * @throws {DeviceMemoryError} (by the promise) when the device has not enough memory
+   */
+  prepare(...specs: readonly Tree<TensorSpec>[]): Promise<PreparedProgram<A, R>>;
   /** Frees the programs that calls have compiled. */
   dispose(): void;
 }
@@ -172,6 +191,7 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(
   };
   return Object.assign(call, {
     load,
+    prepare: (...specs: readonly Tree<TensorSpec>[]) => prepareProgram<A, R>(f, specs, options),
     dispose() {
       for (const session of sessions.values()) session.then((s) => s.dispose(), () => {});
       sessions.clear();
@@ -189,14 +209,23 @@ function signature(args: readonly TensorTree[]): string {
 async function openSession<A extends readonly TensorTree[], R extends TensorTree>(
   f: (...args: A) => R,
   args: A,
-  { donate = false, threads = deviceThreads(), static: fixed = [] }: JitOptions,
+  options: JitOptions,
 ): Promise<Session<R, A[0]>> {
+  const prepared = await prepareProgram<A, R>(f, args, options);
+  return await prepared.load(...args);
+}
+
+async function prepareProgram<A extends readonly TensorTree[], R extends TensorTree>(
+  f: (...args: A) => R,
+  specs: readonly Tree<TensorSpec>[],
+  { donate = false, threads = deviceThreads(), static: fixed = [] }: JitOptions,
+): Promise<PreparedProgram<A, R>> {
   requireThreads(threads);
   const target = currentTarget();
   const start = performance.now();
   const planned = planFunction(
     f as unknown as (...args: never[]) => TensorTree,
-    args,
+    specs,
     { donate, fixed },
     target,
   );
@@ -211,19 +240,25 @@ async function openSession<A extends readonly TensorTree[], R extends TensorTree
   split.arguments.forEach((from, input) => {
     if (from.kind === "argument") placed.set(from.index, input);
   });
-  const structures = args.map((arg) => flattenTree<Tensor>(arg).structure);
+  const structures = specs.map((spec) => flattenTree(spec).structure);
   const signature: Signature = { traced, donate, fixed: new Set(fixed), placed, structures };
-  const session = makeSession<R, A[0]>(target, executable, signature, statistics, planned);
-  try {
-    const tensors = flattenTree<Tensor>(args).leaves.map(({ tensor }) => tensor);
-    for (const { input, tensor } of traced.captured) tensors[input] = tensor;
-    placed.forEach((input, index) => target.write(executable, input, tensors[index]));
-    await evaluatePrologue(split, tensors, executable, target, threads);
-    return session;
-  } catch (error) {
-    session.dispose();
-    throw error;
-  }
+  return {
+    statistics,
+    dispose: () => executable.dispose(),
+    async load(...args) {
+      const session = makeSession<R, A[0]>(target, executable, signature, statistics, planned);
+      try {
+        const tensors = flattenTree<Tensor>(args).leaves.map(({ tensor }) => tensor);
+        for (const { input, tensor } of traced.captured) tensors[input] = tensor;
+        placed.forEach((input, index) => target.write(executable, input, tensors[index]));
+        await evaluatePrologue(split, tensors, executable, target, threads);
+        return session;
+      } catch (error) {
+        session.dispose();
+        throw error;
+      }
+    },
+  };
 }
 
 /** Computes what static arguments determine, and hands it to the program. */

@@ -15,6 +15,7 @@ export {
   jit,
   type JitOptions,
   type Jitted,
+  type PreparedProgram,
   type ProgramStatistics,
   type Session,
 } from "./jit.ts";

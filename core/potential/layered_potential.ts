@@ -8,6 +8,8 @@ import type { Potential } from "./potential.ts";
 
 /** What differs from one potential to the next. */
 export interface LayeredPotential extends Pick<Potential, "sampleShape" | "timeExplicit"> {
+  /** Whether there are weight-normalised layers, which are initialised from data. */
+  readonly normalized: boolean;
   /** Writes fresh parameters into an empty record. */
   readonly initialize: (parameters: TensorRecord, key: RandomKey) => void;
   /** x [n, …sampleShape], u [n] → Φ [n], with the layers that it is handed. */
@@ -16,7 +18,7 @@ export interface LayeredPotential extends Pick<Potential, "sampleShape" | "timeE
 
 /** Makes the potential. */
 export function layeredPotential(
-  { sampleShape, timeExplicit, initialize, forward }: LayeredPotential,
+  { sampleShape, timeExplicit, normalized, initialize, forward }: LayeredPotential,
 ): Potential {
   return {
     sampleShape,
@@ -26,11 +28,13 @@ export function layeredPotential(
       initialize(parameters, key);
       return parameters;
     },
-    initializeFromData(parameters, x, u) {
-      const initialized = { ...parameters };
-      forward(initializingLayers, initialized, x, u);
-      return initialized;
-    },
+    ...(normalized && {
+      initializeFromData(parameters, x, u) {
+        const initialized = { ...parameters };
+        forward(initializingLayers, initialized, x, u);
+        return initialized;
+      },
+    }),
     apply: (parameters, x, u, { dropout } = {}) =>
       forward(dropout ? layersWithDropout(dropout) : layers, parameters, x, u),
     applyWith: forward,

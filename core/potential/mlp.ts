@@ -59,6 +59,7 @@ export function mlpPotential(options: MlpOptions): Potential {
   return layeredPotential({
     sampleShape: [dimension],
     timeExplicit,
+    normalized: weightNormalization,
     initialize(parameters, key) {
       const initialize = weightNormalization ? initializeNormalized : initializePlain;
       for (let i = 0; i < depth; i++) {

@@ -111,6 +111,7 @@ export function unetPotential(options: UnetOptions): Potential {
   return layeredPotential({
     sampleShape: imageShape,
     timeExplicit,
+    normalized: false,
     initialize(parameters, key) {
       for (const { kind, name, shape } of unetLayers(plan)) {
         start[kind](parameters, key, name, shape);

@@ -87,6 +87,7 @@ export function wideResnetPotential(options: WideResnetOptions): Potential {
   return layeredPotential({
     sampleShape: imageShape,
     timeExplicit,
+    normalized: true,
     initialize(parameters, key) {
       const add = (name: string, ...shape: number[]) =>
         initializeNormalized(parameters, key, name, shape);

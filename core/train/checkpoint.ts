@@ -75,7 +75,6 @@ export async function saveCheckpoint(
   step: number,
   keep: number,
 ): Promise<void> {
-  const tensors: Record<string, SafetensorsTensor> = {};
   await writeState(storage, checkpointPath(step), state, step);
   const steps = await checkpointSteps(storage);
   for (const old of steps.slice(0, -keep)) await storage.remove(checkpointPath(old));

@@ -77,12 +77,14 @@ const configSchema = z.strictObject({
     flip: z.boolean().default(false),
     /**
      * Where a set of images lies: whole in the device's memory ("device"; drawn with replacement),
-     * or on disk, read in batches ("stream"; each image once an epoch). "auto" takes the device where
-     * it fits, and the run notes which.
+     * or on disk, read in batches ("stream"; each image once an epoch). "auto" takes the device for
+     * up to 512 MiB. A run notes which it was.
      */
     placement: z.enum(["auto", "device", "stream"]).default("auto"),
     /** Images that a streamed set is shuffled among, beside the order of its shards. */
     bufferImages: count.default(8192),
+    /** A sum that stands for the images, which a run notes when it starts; null takes any. */
+    checksum: z.int().min(0).max(0xffffffff).nullable().default(null),
   }),
   /** See {@link GaussianPathOptions}; omega, sigma and betaMin in data units. */
   path: z.strictObject({

@@ -11,14 +11,24 @@ export interface ImageSet {
   readonly prepared: string;
   /** How its images are stored, and how they are brought to the size that a potential takes. */
   readonly format: ImageFormat;
+  /** How many images there are to train on, officially; 0 where nobody knows. */
+  readonly count: number;
 }
 
 function digits(prepared: string, size: Omit<ImageFormat, "stored">): ImageSet {
-  return { prepared, format: { stored: [28, 28, 1], ...size } };
+  return { prepared, format: { stored: [28, 28, 1], ...size }, count: 60_000 };
 }
 
-function colour(prepared: string, side: number): ImageSet {
-  return { prepared, format: { stored: [side, side, 3] } };
+function colour(prepared: string, side: number, count: number): ImageSet {
+  return { prepared, format: { stored: [side, side, 3] }, count };
+}
+
+/** The largest set that is taken into a device's memory unasked: an arena has 4 GiB at most. */
+const LARGEST_RESIDENT_BYTES = 2 ** 29;
+
+/** Whether so many images are taken into a device's memory where nothing is said. */
+export function isResident({ stored }: ImageFormat, count: number): boolean {
+  return count * stored.reduce((product, side) => product * side, 1) <= LARGEST_RESIDENT_BYTES;
 }
 
 /** The sets of images whose size is known, by name. */
@@ -27,14 +37,14 @@ export const imageSets = {
   "mnist": digits("mnist", { padTo: 32 }),
   "fashion-mnist16": digits("fashion-mnist", { poolTo: 14, padTo: 16 }),
   "fashion-mnist": digits("fashion-mnist", { padTo: 32 }),
-  "cifar10": colour("cifar10", 32),
-  "cifar100": colour("cifar100", 32),
-  "svhn": colour("svhn", 32),
-  "celeba64": colour("celeba64", 64),
-  "lsun-church64": colour("lsun-church64", 64),
-  "lsun-church128": colour("lsun-church128", 128),
-  "lsun-bedroom64": colour("lsun-bedroom64", 64),
-  "lsun-bedroom128": colour("lsun-bedroom128", 128),
+  "cifar10": colour("cifar10", 32, 50_000),
+  "cifar100": colour("cifar100", 32, 50_000),
+  "svhn": colour("svhn", 32, 73_257),
+  "celeba64": colour("celeba64", 64, 162_770),
+  "lsun-church64": colour("lsun-church64", 64, 126_227),
+  "lsun-church128": colour("lsun-church128", 128, 126_227),
+  "lsun-bedroom64": colour("lsun-bedroom64", 64, 3_033_042),
+  "lsun-bedroom128": colour("lsun-bedroom128", 128, 3_033_042),
 } as const satisfies Record<string, ImageSet>;
 
 /** The smallest side of images of a folder. */
@@ -103,7 +113,7 @@ export function sampleSpace(choice: DataName | DataChoice): SampleSpace {
 
 /** The set of images of a name that is not a toy distribution's. */
 export function imageSet({ name, size }: DataChoice): ImageSet {
-  return name === "folder" ? colour("folder", size!) : imageSets[name as ImageSetName];
+  return name === "folder" ? colour("folder", size!, 0) : imageSets[name as ImageSetName];
 }
 
 /** Whether a data set is drawn from a distribution, not read from files. */

@@ -13,14 +13,16 @@ import {
 } from "../data/images.ts";
 import { type DataFiles, openPreparedSet, type PreparedSet } from "../data/prepared_set.ts";
 import { type BatchStreamOptions, openBatchStream } from "../data/batch_stream.ts";
-import { readMnist } from "../data/mnist.ts";
+import { mnistImageFiles, readMnist } from "../data/mnist.ts";
 import { toyDistributions } from "../data/toy.ts";
 import { FormatError, VapoError } from "../errors.ts";
+import { crc32 } from "../formats/crc32.ts";
 import { fork, type RandomKey, type Tensor, tf, wordsOfBytes } from "../tensor/mod.ts";
 import {
   type DataName,
   type ImageSet,
   imageSet,
+  isResident,
   isToy,
   type SampleSpace,
   sampleSpace,
@@ -58,6 +60,18 @@ export interface DataOptions {
   readonly placement?: "auto" | "device" | "stream";
   /** Images that a streamed set is shuffled among. Default 8192. */
   readonly bufferImages?: number;
+  /** What {@link ImagesFacts} has to say of the images; null, the default, takes any. */
+  readonly checksum?: number | null;
+}
+
+/** What a set of images is, for people and to know it again. */
+export interface ImagesFacts {
+  /** How many images there are. */
+  readonly count: number;
+  /** The files that they come from, in words. */
+  readonly files: string;
+  /** CRC-32 of the images, or of the index's own sums of them. */
+  readonly checksum: number;
 }
 
 /** A set of images that is read in batches: they come from outside of the step. */
@@ -80,6 +94,8 @@ export interface DataSource extends SampleSpace {
   readonly placement: "device" | "stream" | null;
   /** Whether images are mirrored with probability ½. */
   readonly flip: boolean;
+  /** Of a set of images, what it is. */
+  readonly images?: ImagesFacts;
   /** Where batches are read from; left out where they are drawn. */
   readonly stream?: StreamedImages;
   /**
@@ -91,8 +107,6 @@ export interface DataSource extends SampleSpace {
   dispose(): void;
 }
 
-/** The largest set that "auto" takes into a device's memory: an arena has 4 GiB at most. */
-const LARGEST_RESIDENT_BYTES = 2 ** 29;
 /** Images a streamed set is shuffled among where nothing is said. */
 const BUFFER_IMAGES = 8192;
 
@@ -127,8 +141,9 @@ export async function openDataSource(
   }
   const set = imageSet(options);
   const prepared = await openPrepared(options.name, set, files);
-  if (prepared && placementOf(options, prepared) === "stream") {
-    return { ...space, ...streamedImages(set, prepared, options, files) };
+  if (prepared && placementOf(options, set, prepared) === "stream") {
+    const images = requireSame(preparedFacts(prepared), options, files);
+    return { ...space, images, ...streamedImages(set, prepared, options, files) };
   }
   if (!prepared && options.placement === "stream") {
     throw new VapoError(
@@ -136,8 +151,39 @@ export async function openDataSource(
         `"${preparation(set)}", name its directory with --data, or set data.placement to "device"`,
     );
   }
-  const records = prepared ? await prepared.readAll() : await readOriginal(set, files);
-  return { ...space, ...imagesOnDevice(set, records, options) };
+  const { records, names } = prepared
+    ? { records: await prepared.readAll(), names: "" }
+    : await readOriginal(set, files);
+  const facts = prepared ? preparedFacts(prepared) : originalFacts(records, names, files);
+  const images = requireSame(facts, options, files);
+  return { ...space, images, ...imagesOnDevice(set, records, options) };
+}
+
+function preparedFacts({ count, shards, location }: PreparedSet): ImagesFacts {
+  const sums = shards.map(({ count, crc32 }) => `${count}:${crc32}`).join();
+  return { count, files: location, checksum: crc32(new TextEncoder().encode(sums)) };
+}
+
+function originalFacts(
+  { count, pixels }: ImageRecords,
+  names: string,
+  { location }: ImageFiles,
+): ImagesFacts {
+  return { count, files: `${names} in ${location}`, checksum: crc32(pixels) };
+}
+
+/** The facts, once they are known to be of the images that a run was started with. */
+function requireSame(
+  facts: ImagesFacts,
+  { checksum = null }: DataOptions,
+  { location }: ImageFiles,
+): ImagesFacts {
+  if (checksum === null || checksum === facts.checksum) return facts;
+  throw new VapoError(
+    `the ${facts.count} images in ${location} are not those that the run was started with: their ` +
+      `checksum is ${facts.checksum}, expected ${checksum}; name that set's directory with --data, ` +
+      "or start another run",
+  );
 }
 
 const INDEX = "index.json";
@@ -159,35 +205,48 @@ async function openPrepared(
   return set;
 }
 
-function placementOf({ placement = "auto" }: DataOptions, set: PreparedSet): "device" | "stream" {
+function placementOf(
+  { placement = "auto" }: DataOptions,
+  { format }: ImageSet,
+  { count }: PreparedSet,
+): "device" | "stream" {
   if (placement !== "auto") return placement;
-  const [height, width, channels] = set.shape;
-  return set.count * height * width * channels <= LARGEST_RESIDENT_BYTES ? "device" : "stream";
+  return isResident(format, count) ? "device" : "stream";
 }
 
 function preparation({ prepared }: Pick<ImageSet, "prepared">): string {
   return `vapo data ${prepared} --source PATH`;
 }
 
-/** The training images of a data set's own files. */
-async function readOriginal({ prepared }: ImageSet, files: ImageFiles): Promise<ImageRecords> {
+/** The training images of a data set's own files, and which those were. */
+async function readOriginal(
+  { prepared }: ImageSet,
+  files: ImageFiles,
+): Promise<{ records: ImageRecords; names: string }> {
   if (prepared === "mnist" || prepared === "fashion-mnist") {
     const { count, data } = await readMnist(async (name) => {
       const bytes = await files.read(name) ?? await files.read(`${name}.gz`);
       if (bytes) return bytes;
       throw missing(prepared, files, name);
     });
-    return { count, shape: [28, 28, 1], pixels: data, labels: new Uint8Array(), labelsPerImage: 0 };
+    const labels = new Uint8Array();
+    const records = { count, shape: [28, 28, 1], pixels: data, labels, labelsPerImage: 0 } as const;
+    return { records, names: mnistImageFiles.train };
   }
   if (prepared === "cifar10" || prepared === "cifar100") {
-    const parts: ImageRecords[] = [];
-    for (const name of cifarFiles[prepared].train) {
+    const parts: ImageRecords[] = [], found: string[] = [];
+    const { train } = cifarFiles[prepared];
+    for (const name of train) {
       const bytes = await files.read(name);
-      if (bytes) {
-        parts.push(readCifar(bytes, { name: prepared, source: files.location + "/" + name }));
-      }
+      if (!bytes) continue;
+      found.push(name);
+      parts.push(readCifar(bytes, { name: prepared, source: `${files.location}/${name}` }));
     }
-    if (parts.length > 0) return joinRecords(parts);
+    // A part of the set is a set: the report says which it was.
+    const names = found.length < train.length
+      ? `${found.join(", ")} (${found.length} of ${train.length} files)`
+      : `${train.length} ${train.length === 1 ? "file" : "files"}`;
+    if (parts.length > 0) return { records: joinRecords(parts), names };
     throw missing(prepared, files, cifarFiles[prepared].train.join(", "));
   }
   throw missing(prepared, files);

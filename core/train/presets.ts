@@ -59,6 +59,7 @@ const plane: RunConfig = {
     flip: false,
     placement: "auto",
     bufferImages: 8192,
+    checksum: null,
   },
   path: {
     path: "log-homotopy",

@@ -172,10 +172,24 @@ export async function rewindMetrics(storage: RunStorage, step: number): Promise<
   return await rewindLines(storage, METRICS, step);
 }
 
-/** Takes back what else was noted after a step, evaluations and speeds, and lines that were torn. */
+/**
+ * Takes back what else was noted after a step, evaluations and speeds. Speeds are no result: of them,
+ * what cannot be read is left out.
+ */
 export async function rewindNotes(storage: RunStorage, step: number): Promise<void> {
-  for (const file of [EVALUATIONS, SPEED]) {
-    if (await storage.read(file) !== null) await rewindLines(storage, file, step);
+  if (await storage.read(EVALUATIONS) !== null) await rewindLines(storage, EVALUATIONS, step);
+  const speeds = await storage.read(SPEED);
+  if (speeds === null) return;
+  const kept = decoder.decode(speeds).split("\n").filter((line) => stepOfLine(line) <= step);
+  await storage.write(SPEED, encoder.encode(kept.map((line) => line + "\n").join("")));
+}
+
+/** The step of a line of JSON; infinite where it cannot be read. */
+function stepOfLine(line: string): number {
+  try {
+    return JSON.parse(line).step;
+  } catch {
+    return Infinity;
   }
 }
 

@@ -26,9 +26,14 @@ export async function drawPicture(
   { config, data, path, potential }: TrainingProblem,
   parameters: TensorRecord,
   seed: number,
-  signal?: AbortSignal,
+  { signal, onDrawing }: {
+    readonly signal?: AbortSignal;
+    readonly onDrawing?: (done: number, total: number) => void;
+  } = {},
 ): Promise<RgbImage> {
-  const options = { ...config.sampling, seed, signal };
+  const { n } = config.sampling;
+  const onProgress = (done: number) => done < n && onDrawing?.(done, n);
+  const options = { ...config.sampling, seed, signal, onProgress };
   const { samples } = await drawSamples(potential, parameters, path, options);
   return await samplePicture(data, samples);
 }

@@ -2,7 +2,7 @@
  * @file What a configuration asks of a device: parameters, operations and memory of a training step,
  * known from the shapes of its tensors before any of them is made.
  */
-import { imagesOfWords } from "../data/images.ts";
+import { type ImageFormat, imagesOfWords } from "../data/images.ts";
 import {
   estimateProgram,
   type ProgramEstimate,
@@ -11,7 +11,7 @@ import {
 } from "../jit/mod.ts";
 import { type Tensor, tf, wordsOfBytes } from "../tensor/mod.ts";
 import type { RunConfig } from "./config.ts";
-import { imageSet, type SampleSpace, sampleSpace } from "./data_sets.ts";
+import { imageSet, isResident, isToy, type SampleSpace, sampleSpace } from "./data_sets.ts";
 import type { DataSource } from "./data_source.ts";
 import { flattenState } from "./state.ts";
 import { stateShapes, streamedSpecs } from "./state_shapes.ts";
@@ -59,7 +59,20 @@ export interface TrainingSummary {
  * ```
  */
 export function summarizeTraining(config: RunConfig): TrainingSummary {
-  return summarizeProblem(trainingProblem(config, standInData(config.data)));
+  const summary = summarizeProblem(trainingProblem(config, standInData(config.data)));
+  const resident = residentBytes(config.data), { memory } = summary;
+  return {
+    ...summary,
+    memory: { ...memory, total: memory.total + resident, data: memory.data + resident },
+  };
+}
+
+/** The bytes of a set of images that would lie on the device, as many as it officially has. */
+function residentBytes(choice: RunConfig["data"]): number {
+  if (isToy(choice.name) || choice.placement === "stream") return 0;
+  const { format, count } = imageSet(choice);
+  if (choice.placement === "auto" && !isResident(format, count)) return 0;
+  return 4 * count * wordsOfImage(format);
 }
 
 /**
@@ -101,6 +114,10 @@ function cellsOf(record: Readonly<Record<string, TensorSpec>>): number {
   );
 }
 
+function wordsOfImage({ stored }: ImageFormat): number {
+  return wordsOfBytes(stored.reduce((product, side) => product * side, 1));
+}
+
 /** Data that is not there: a distribution itself, or a streamed set whose batches never come. */
 function standInData(choice: RunConfig["data"]): DataSource {
   const space: SampleSpace = sampleSpace(choice), nothing = { flip: choice.flip, dispose() {} };
@@ -108,7 +125,7 @@ function standInData(choice: RunConfig["data"]): DataSource {
     return { ...space, ...nothing, placement: null, draw: space.distribution.sample };
   }
   const { format } = imageSet(choice);
-  const imageWords = wordsOfBytes(format.stored.reduce((product, side) => product * side, 1));
+  const imageWords = wordsOfImage(format);
   const open = () => Promise.reject(new Error("a data set that is not there has no batches"));
   return {
     ...space,

@@ -4,35 +4,24 @@
  */
 import { NonFiniteError, VapoError } from "../errors.ts";
 import { encodePng, type RgbImage } from "../picture/rgb_image.ts";
-import { compilesPrograms } from "../flow/compiled_flow.ts";
-import { jit } from "../jit/mod.ts";
-import { type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
-import { loadCheckpoint, saveBest, saveCheckpoint } from "./checkpoint.ts";
+import { saveCheckpoint } from "./checkpoint.ts";
+import type { RunConfig } from "./config.ts";
+import { evaluateState, type Evaluation, hasEvaluation, isEvaluated } from "./evaluation.ts";
 import {
-  appendEvaluation,
   appendMetrics,
   appendSpeed,
   type MetricsLine,
   newestCheckpoint,
-  readEvaluations,
   rewindMetrics,
   rewindNotes,
   type SpeedLine,
 } from "./run_directory.ts";
-import type { RunConfig } from "./config.ts";
 import type { RunStorage } from "./run_storage.ts";
 import { drawPicture } from "./sample_picture.ts";
-import { explainMemory } from "./memory.ts";
+import { type Start, startOrResume } from "./start.ts";
 import { disposeState, type TrainingState } from "./state.ts";
-import { stateShapes } from "./state_shapes.ts";
-import { openTrainingProgram } from "./training_program.ts";
-import {
-  initializationSize,
-  initialState,
-  type StartingValues,
-  startingValues,
-  type TrainingProblem,
-} from "./training_step.ts";
+import { prepareTraining, type TrainingProgram } from "./training_program.ts";
+import type { TrainingProblem } from "./training_step.ts";
 
 /** What a loop is told beside the problem. */
 export interface TrainOptions {
@@ -40,6 +29,8 @@ export interface TrainOptions {
   readonly storage: RunStorage;
   /** Stops after the step at hand; the run is saved first. A picture at hand waits for a resume. */
   readonly signal?: AbortSignal;
+  /** Told how many samples of a picture are drawn, where it takes more than one batch. */
+  readonly onDrawing?: (done: number, total: number) => void;
   /** Called once, before the first step. */
   readonly onStart?: (facts: RunFacts) => void;
   /**
@@ -55,19 +46,6 @@ export interface TrainOptions {
   readonly onNotice?: (message: string) => void;
   /** A measure of the samples, taken on the way; the run keeps the checkpoint that is best by it. */
   readonly evaluation?: Evaluation;
-}
-
-/** A measure of how good a run's samples are, such as a Fréchet distance: less is better. */
-export interface Evaluation {
-  /** Its name, as in "fid". */
-  readonly metric: string;
-  /** Steps between two evaluations; the last step has one too. */
-  readonly every: number;
-  /**
-   * Measures the averaged parameters, which stay the run's. A {@link VapoError}, or a value that is
-   * not finite, is told as a notice, and the run goes on.
-   */
-  evaluate(parameters: TensorRecord, step: number, signal?: AbortSignal): Promise<number>;
 }
 
 /** What is known of a run once its first step is ready. */
@@ -116,14 +94,34 @@ export async function train(
   problem: TrainingProblem,
   options: TrainOptions,
 ): Promise<TrainOutcome> {
-  const { storage, signal, onStart, onStep, onNotice, evaluation } = options;
+  // Before anything of its size is computed: what does not fit the device is refused here.
+  const prepared = await prepareTraining(problem);
+  let start: Start;
+  try {
+    start = await startOrResume(problem, options.storage);
+  } catch (error) {
+    prepared.dispose();
+    throw error;
+  }
+  const program = await prepared.open(start.state, start.step);
+  try {
+    options.onStart?.({ memoryBytes: program.memoryBytes });
+    return await runSteps(problem, program, start, options);
+  } finally {
+    program.dispose();
+  }
+}
+
+async function runSteps(
+  problem: TrainingProblem,
+  program: TrainingProgram,
+  start: Start,
+  options: TrainOptions,
+): Promise<TrainOutcome> {
+  const { storage, signal, onStep, evaluation } = options;
   const { steps, batchSize, logEvery, checkpointEvery, keepCheckpoints, sampleEvery } =
     problem.config.training;
-  const start = await startOrResume(problem, storage);
-  let { step } = start;
-  let saved = step;
-  const program = await openTrainingProgram(problem, start.state, step);
-  onStart?.({ memoryBytes: program.memoryBytes });
+  let { step } = start, saved = step;
   /** Lets `use` have a copy of the state, and frees it. */
   const withState = async <T>(use: (state: TrainingState) => Promise<T>): Promise<T> => {
     const state = program.state();
@@ -139,55 +137,61 @@ export async function train(
       await saveCheckpoint(storage, state, step, keepCheckpoints);
       saved = step;
     });
-  let pictureWaits = false;
-  const drawDue = async () => {
-    if (step === 0 || (step % sampleEvery !== 0 && step !== steps)) return;
-    pictureWaits = !await withState((state) =>
-      savePicture(problem, state, step, { storage, signal, onNotice })
+  /** What the signal has kept from being done: it is done when the run goes on. */
+  const waiting = { evaluation: false, picture: false };
+  const evaluateDue = async () => {
+    if (!evaluation || !isEvaluated(evaluation, step, steps)) return;
+    waiting.evaluation = !await withState((state) =>
+      evaluateState(evaluation, state, step, options)
     );
   };
-  const evaluateDue = async () => {
-    if (!evaluation || step === 0 || (step % evaluation.every !== 0 && step !== steps)) return;
-    await withState((state) => evaluateState(state, step, { ...options, evaluation }));
+  const drawDue = async () => {
+    if (step === 0 || (step % sampleEvery !== 0 && step !== steps)) return;
+    waiting.picture = !await withState((state) => savePicture(problem, state, step, options));
   };
+
+  // Not before the checkpoint was read: a damaged one leaves the run as it is.
+  await rewind(problem, step, options);
+  if (start.isNew) await save();
+  if (evaluation && !await hasEvaluation(evaluation, storage, step)) await evaluateDue();
+  if (await storage.read(picturePath(step)) === null) await drawDue();
   const stopwatch = startStopwatch(step);
-  try {
-    // Not before the checkpoint was read: a damaged one leaves the run as it is.
-    const noted = await rewindMetrics(storage, step);
-    await rewindNotes(storage, step);
-    const due = step === steps ? step : step - step % logEvery;
-    if (noted < due) {
-      onNotice?.(
-        `metrics.jsonl in ${storage.location} has lost lines: it ends at step ${noted}, expected ` +
-          `${due}; the run goes on without them`,
-      );
+  while (step < steps && !signal?.aborted) {
+    const logging = (step + 1) % logEvery === 0 || step + 1 === steps;
+    const metrics = await program.step(logging);
+    step++;
+    const line = metrics && { step, ...metrics };
+    const speed = line && stopwatch.lap(step, batchSize, program.waitMilliseconds);
+    if (line && speed) {
+      throwIfNotFinite(await program.firstNonFinite(), storage, saved);
+      await appendMetrics(storage, line);
+      await appendSpeed(storage, speed);
     }
-    if (start.isNew) await save();
-    // A run that was stopped at a picture begins with it.
-    if (await storage.read(picturePath(step)) === null) await drawDue();
-    while (step < steps && !signal?.aborted) {
-      const logging = (step + 1) % logEvery === 0 || step + 1 === steps;
-      const metrics = await program.step(logging);
-      step++;
-      const line = metrics && { step, ...metrics };
-      const speed = line && stopwatch.lap(step, batchSize, program.waitMilliseconds);
-      if (line && speed) {
-        throwIfNotFinite(await program.firstNonFinite(), storage, saved);
-        await appendMetrics(storage, line);
-        await appendSpeed(storage, speed);
-      }
-      await stopwatch.pause(async () => {
-        if (step % checkpointEvery === 0 || step === steps) await save();
-        await evaluateDue();
-        await drawDue();
-      });
-      await onStep?.(step, line, speed);
-    }
-    if (saved !== step) await save();
-    return { step, finished: step >= steps && !pictureWaits };
-  } finally {
-    program.dispose();
+    await stopwatch.pause(async () => {
+      if (step % checkpointEvery === 0 || step === steps) await save();
+      await evaluateDue();
+      await drawDue();
+    });
+    await onStep?.(step, line, speed);
   }
+  if (saved !== step) await save();
+  return { step, finished: step >= steps && !waiting.evaluation && !waiting.picture };
+}
+
+/** Takes back what the run will note again. */
+async function rewind(
+  { config: { training: { steps, logEvery } } }: TrainingProblem,
+  step: number,
+  { storage, onNotice }: TrainOptions,
+): Promise<void> {
+  const noted = await rewindMetrics(storage, step);
+  await rewindNotes(storage, step);
+  const due = step === steps ? step : step - step % logEvery;
+  if (noted >= due) return;
+  onNotice?.(
+    `metrics.jsonl in ${storage.location} has lost lines: it ends at step ${noted}, expected ` +
+      `${due}; the run goes on without them`,
+  );
 }
 
 /**
@@ -210,55 +214,6 @@ export async function isComplete(
 
 function picturePath(step: number): string {
   return `samples/step-${String(step).padStart(8, "0")}.png`;
-}
-
-async function startOrResume(
-  problem: TrainingProblem,
-  storage: RunStorage,
-): Promise<{ state: TrainingState; step: number; isNew: boolean }> {
-  const step = await newestCheckpoint(storage);
-  if (step !== null) {
-    const state = await loadCheckpoint(storage, step, stateShapes(problem));
-    return { state, step, isNew: false };
-  }
-  const values = await computeStart(problem);
-  try {
-    return { state: initialState(problem, values), step: 0, isNew: true };
-  } finally {
-    tf.dispose(values);
-  }
-}
-
-/** {@link startingValues}, compiled where they are those of an image's net: a forward pass. */
-async function computeStart(problem: TrainingProblem): Promise<StartingValues> {
-  const { data } = problem;
-  const words = await firstWords(problem);
-  try {
-    if (!compilesPrograms() || data.placement === null) return startingValues(problem, ...words);
-    const initialize = jit((...words: Tensor[]) => startingValues(problem, ...words));
-    try {
-      return await initialize(...words);
-    } finally {
-      initialize.dispose();
-    }
-  } catch (error) {
-    throw explainMemory(error, problem);
-  } finally {
-    tf.dispose(words);
-  }
-}
-
-/** Of a streamed set, the images that parameters are initialised from; else nothing. */
-async function firstWords({ config, data }: TrainingProblem): Promise<Tensor[]> {
-  if (!data.stream) return [];
-  const n = initializationSize(config);
-  const reader = await data.stream.open({ seed: config.seed, batchSize: n, firstSample: 0 });
-  try {
-    const { words } = await reader.next();
-    return [tf.tensor(words.slice(), [n, data.stream.imageWords], "int32")];
-  } finally {
-    reader.close();
-  }
 }
 
 /** Measures how fast a run goes between two of its lines of metrics; saving and drawing do not count. */
@@ -288,32 +243,6 @@ function rounded(value: number): number {
   return Number(value.toPrecision(4));
 }
 
-/** Evaluates a state, notes the value, and keeps the state where it is the best so far. */
-async function evaluateState(
-  state: TrainingState,
-  step: number,
-  { storage, signal, onNotice, evaluation }: TrainOptions & { readonly evaluation: Evaluation },
-): Promise<void> {
-  const { metric } = evaluation;
-  let value: number;
-  try {
-    value = await evaluation.evaluate(state.average, step, signal);
-    if (!Number.isFinite(value)) {
-      throw new VapoError(`${metric} is ${value}: expected a finite number`);
-    }
-  } catch (error) {
-    if (signal?.aborted) return;
-    if (!(error instanceof VapoError)) throw error;
-    onNotice?.(`no ${metric} at step ${step}: ${error.message}`);
-    return;
-  }
-  const earlier = (await readEvaluations(storage)).filter((line) => line.metric === metric);
-  await appendEvaluation(storage, { step, metric, value });
-  if (earlier.every((line) => line.value > value)) {
-    await saveBest(storage, state, step, { metric, value });
-  }
-}
-
 /** Throws unless `step`, the first with a loss or a gradient that is not finite, is −1. */
 function throwIfNotFinite(step: number, storage: RunStorage, saved: number): void {
   if (step < 0) return;
@@ -331,12 +260,12 @@ async function savePicture(
   problem: TrainingProblem,
   state: TrainingState,
   step: number,
-  { storage, signal, onNotice }: TrainOptions,
+  { storage, signal, onNotice, onDrawing }: TrainOptions,
 ): Promise<boolean> {
   const path = picturePath(step);
   let image: RgbImage;
   try {
-    image = await drawPicture(problem, state.average, problem.config.seed, signal);
+    image = await drawPicture(problem, state.average, problem.config.seed, { signal, onDrawing });
   } catch (error) {
     if (signal?.aborted) return false;
     if (!(error instanceof VapoError)) throw error;

@@ -4,13 +4,23 @@
  * on the device "cpu", kernel by kernel by TensorFlow.js, to compare with.
  */
 import { compilesPrograms } from "../flow/compiled_flow.ts";
-import { type HostTree, jit, type Session } from "../jit/mod.ts";
+import {
+  type HostTree,
+  jit,
+  type PreparedProgram,
+  type Session,
+  type TensorSpec,
+  type TensorTree,
+  type Tree,
+} from "../jit/mod.ts";
 import { type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
 import { explainMemory } from "./memory.ts";
+import { stateShapes, streamedSpecs } from "./state_shapes.ts";
 import { disposeState, flattenState, type TrainingState, unflattenState } from "./state.ts";
 import {
   batchParts,
   drawBatch,
+  drawWholeBatch,
   excessOverMinimum,
   type StepMetrics,
   type TrainingProblem,
@@ -37,34 +47,69 @@ export interface TrainingProgram {
   dispose(): void;
 }
 
+/** A program that is compiled, and whose state is still to come. */
+export interface PreparedTraining {
+  /** Bytes of device memory that a step takes; null where it is not compiled. */
+  readonly memoryBytes: number | null;
+  /**
+   * Gives it its state.
+   *
+   * @param state where to start; it becomes the program's own, to free, also where this throws
+   * @param step the steps that the state has done: where a streamed set goes on
+   */
+  open(state: TrainingState, step: number): Promise<TrainingProgram>;
+  /** Frees a program that is not opened. */
+  dispose(): void;
+}
+
 /**
- * Makes the program of a run.
+ * Compiles the program of a run, for which nothing but shapes has to be known.
+ *
+ * @param problem stays the caller's
+ * @throws {ConfigError} where a step needs more memory than the device has, with what would fit
+ */
+export async function prepareTraining(problem: TrainingProblem): Promise<PreparedTraining> {
+  if (!compilesPrograms()) {
+    return { memoryBytes: null, open: eagerOpening(problem), dispose() {} };
+  }
+  const { size } = batchParts(problem.config), step = wholeStep(problem);
+  const program = jit((before: ProgramState, ...words: Tensor[]) => {
+    const { state, metrics } = step(before, ...words);
+    const { firstNonFinite } = state.counters;
+    return { state: state as ProgramState, metrics, firstNonFinite };
+  }, { donate: true });
+  const specs = [stateShapes(problem), ...streamedSpecs(problem, size)];
+  try {
+    const prepared = await program.prepare(...specs as Tree<TensorSpec>[]);
+    return {
+      memoryBytes: prepared.statistics.arenaBytes,
+      dispose: prepared.dispose,
+      open: async (state, step) => await openCompiled(problem, prepared, state, step),
+    };
+  } catch (error) {
+    throw explainMemory(error, problem);
+  }
+}
+
+/**
+ * Makes the program of a run: {@link prepareTraining}, with its state.
  *
  * @param problem stays the caller's
  * @param state where to start; it becomes the program's own, to free
- * @param step the steps that the state has done: where a streamed set goes on
- * @throws {ConfigError} where the step needs more memory than the device has, with what would fit
+ * @param step the steps that the state has done
+ * @throws {ConfigError} where a step needs more memory than the device has, with what would fit
  */
 export async function openTrainingProgram(
   problem: TrainingProblem,
   state: TrainingState,
   step = 0,
 ): Promise<TrainingProgram> {
-  const batches = await openBatches(problem, step);
-  try {
-    if (!compilesPrograms()) return eagerProgram(problem, state, batches);
-    try {
-      return await compiledProgram(problem, state, batches);
-    } catch (error) {
-      throw explainMemory(error, problem);
-    } finally {
-      disposeState(state);
-    }
-  } catch (error) {
-    batches.close();
-    throw error;
-  }
+  const prepared = await prepareTraining(problem);
+  return await prepared.open(state, step);
 }
+
+/** A state as a program takes it. */
+type ProgramState = TrainingState & TensorRecord;
 
 /** The batches of a streamed set, one part of a step after the other; of other data, nothing. */
 interface Batches {
@@ -102,19 +147,41 @@ async function openBatches({ config, data }: TrainingProblem, step: number): Pro
   };
 }
 
-async function compiledProgram(
+/** Of a compiled step, all but the state. */
+interface StepResults extends Record<string, TensorTree> {
+  state: ProgramState;
+  metrics: StepMetrics;
+  firstNonFinite: Tensor;
+}
+
+async function openCompiled(
   problem: TrainingProblem,
+  prepared: PreparedProgram<[ProgramState, ...Tensor[]], StepResults>,
   state: TrainingState,
-  batches: Batches,
+  step: number,
 ): Promise<TrainingProgram> {
-  type State = TrainingState & TensorRecord;
-  const step = wholeStep(problem), { count } = batchParts(problem.config);
-  const like = batches.like();
-  const session = await jit((before: State, ...words: Tensor[]) => {
-    const { state, metrics } = step(before, ...words);
-    const { firstNonFinite } = state.counters;
-    return { state: state as State, metrics, firstNonFinite };
-  }, { donate: true }).load(state as State, ...like).finally(() => tf.dispose(like));
+  let batches: Batches | undefined;
+  try {
+    batches = await openBatches(problem, step);
+    const like = batches.like();
+    const session = await prepared.load(state as ProgramState, ...like)
+      .finally(() => tf.dispose(like));
+    return compiledProgram(problem, session, batches);
+  } catch (error) {
+    batches?.close();
+    prepared.dispose();
+    throw error;
+  } finally {
+    disposeState(state);
+  }
+}
+
+function compiledProgram(
+  problem: TrainingProblem,
+  session: Session<StepResults, ProgramState>,
+  batches: Batches,
+): TrainingProgram {
+  const { count } = batchParts(problem.config);
   let excess: Promise<Session<TensorRecord>> | undefined;
 
   /** What {@link excessOverMinimum} says of the state before a step, on the step's batch. */
@@ -122,8 +189,8 @@ async function compiledProgram(
     if (!problem.data.distribution?.mixture) return {};
     const before = session.state();
     try {
-      excess ??= jit((state: State) =>
-        excessOverMinimum(problem, state, drawBatch(problem, state)) as unknown as TensorRecord
+      excess ??= jit((state: ProgramState) =>
+        excessOverMinimum(problem, state, drawWholeBatch(problem, state)) as unknown as TensorRecord
       ).load(before);
       const program = await excess;
       program.write(0, before);
@@ -170,6 +237,17 @@ function numbers(tree: HostTree): Record<string, number> {
   return Object.fromEntries(entries.map(([name, values]) => [name, values[0]]));
 }
 
+function eagerOpening(problem: TrainingProblem): PreparedTraining["open"] {
+  return async (state, step) => {
+    try {
+      return eagerProgram(problem, state, await openBatches(problem, step));
+    } catch (error) {
+      disposeState(state);
+      throw error;
+    }
+  };
+}
+
 function eagerProgram(
   problem: TrainingProblem,
   start: TrainingState,
@@ -183,7 +261,9 @@ function eagerProgram(
     const { next, metrics } = tf.tidy(() => {
       const batch = drawBatch(problem, state, words);
       const { state: next, metrics } = trainingStep(problem, state, batch);
-      const excess = logging ? excessOverMinimum(problem, state, batch) : null;
+      const excess = logging
+        ? excessOverMinimum(problem, state, drawWholeBatch(problem, state))
+        : null;
       return { next, metrics: logging ? { ...metrics, ...excess } : {} } as never;
     }) as { next: TrainingState; metrics: Record<string, Tensor> };
     words?.dispose();

@@ -30,6 +30,7 @@ import { initialSpectralVectors, spectralRegularization } from "../loss/spectral
 import type { Potential } from "../potential/potential.ts";
 import type { RunConfig } from "./config.ts";
 import { configuredPotential } from "./configured_potential.ts";
+import { sampleSpace } from "./data_sets.ts";
 import type { DataSource } from "./data_source.ts";
 import {
   flattenState,
@@ -114,10 +115,20 @@ export function batchParts({ training: { batchSize, microBatch } }: RunConfig): 
 
 /** Layers are scaled by the deviations that they have on a batch: on one of 1 or 2, by next to 0. */
 const FEWEST_FOR_INITIALIZATION = 16;
+/** More tell no more: every pixel of every image counts. */
+const MOST_FOR_INITIALIZATION = 64;
+/** Beyond this many pixels in all, activations of 128 channels and more do not fit a device. */
+const PIXELS_FOR_INITIALIZATION = 2 ** 19;
 
-/** Samples that potentials with weight normalisation are initialised from. */
-export function initializationSize(config: RunConfig): number {
-  return Math.max(batchParts(config).size, FEWEST_FOR_INITIALIZATION);
+/**
+ * Samples that potentials with weight normalisation are initialised from: a batch, within bounds. It
+ * does not depend on the parts in which batches are taken, and so neither does the start.
+ */
+export function initializationSize({ training: { batchSize }, data }: RunConfig): number {
+  const { sampleShape } = sampleSpace(data);
+  const pixels = sampleShape.length === 3 ? sampleShape[0] * sampleShape[1] : 1;
+  const most = Math.min(MOST_FOR_INITIALIZATION, Math.floor(PIXELS_FOR_INITIALIZATION / pixels));
+  return Math.max(FEWEST_FOR_INITIALIZATION, Math.min(batchSize, most));
 }
 
 /** What of a run's first state has to be computed; all else follows from it. */
@@ -130,11 +141,11 @@ export interface StartingValues extends Record<string, TensorRecord> {
 
 /**
  * The parameters of a run before its first step, a function of the configuration and the data alone,
- * and what follows from them with work. Potentials with weight normalisation are initialised from data: the first batch of the set, as far as it is
- * taken at once, but at least 16 samples, with noise and times of its own.
+ * and what follows from them with work. Potentials with weight normalisation are initialised from
+ * data: {@link initializationSize} samples with noise and times of their own.
  *
  * @param problem stays the caller's
- * @param words of a streamed set: its first {@link initializationSize} images
+ * @param words of a streamed set: its first images, int32 [initialization size, words of an image]
  * @returns tensors that belong to the caller (or to the enclosing `tf.tidy`)
  */
 export function startingValues(problem: TrainingProblem, words?: Tensor): StartingValues {
@@ -157,8 +168,8 @@ export function startingValues(problem: TrainingProblem, words?: Tensor): Starti
 /**
  * The state of a run before its first step, a function of the configuration and the data alone.
  *
- * @param problem stays the caller's
- * @param values those of {@link startingValues}, which is the default; they stay the caller's
+ * @param problem stays the caller's; a streamed set gives no batch here, so it needs `values`
+ * @param values what has been computed of it; default that is done here
  * @returns a state that belongs to the caller: see {@link disposeState}
  * @example
  * ```ts
@@ -258,6 +269,11 @@ export function drawBatch(
   const key = stateKey(state);
   const first = part && tf.mul(part, tf.scalar(size, "int32"));
   return drawBatchFor(problem, first ? { ...key, firstSample: first } : key, size, words);
+}
+
+/** The batch of the step that a state is about to do, also where it is taken in parts. */
+export function drawWholeBatch(problem: TrainingProblem, state: TrainingState): PathBatch {
+  return drawBatchFor(problem, stateKey(state), problem.config.training.batchSize);
 }
 
 function drawBatchFor(

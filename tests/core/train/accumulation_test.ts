@@ -74,7 +74,7 @@ for (const device of ["cpu", "wasm"] as const) {
     const whole = await planeProblem(), parts = await planeProblem("training.microBatch=6");
     const expected = await trained(whole, whole), actual = await trained(parts, whole);
     assertAlike(actual.values, expected.values);
-    for (const name of ["loss", "transport", "kinetic", "gradientNorm", "learningRate"]) {
+    for (const name of ["loss", "transport", "kinetic", "gradientNorm", "excess", "minimum"]) {
       assertAlmostEquals(actual.line[name], expected.line[name], 1e-4, name);
     }
     assertEquals(actual.values["counters/part"], [0]);

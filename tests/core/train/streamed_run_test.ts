@@ -14,8 +14,13 @@ import { readEvaluations, readMetrics } from "../../../core/train/run_directory.
 import { memoryStorage, type RunStorage } from "../../../core/train/run_storage.ts";
 import { disposeState } from "../../../core/train/state.ts";
 import { stateShapes } from "../../../core/train/state_shapes.ts";
-import { type Evaluation, train } from "../../../core/train/trainer.ts";
-import { initialState, trainingProblem } from "../../../core/train/training_step.ts";
+import type { Evaluation } from "../../../core/train/evaluation.ts";
+import { train } from "../../../core/train/trainer.ts";
+import {
+  initialState,
+  startingValues,
+  trainingProblem,
+} from "../../../core/train/training_step.ts";
 import { folderContents, imageFilesOf } from "./folder_files.ts";
 
 const contents = folderContents([9, 8, 6]);
@@ -178,6 +183,58 @@ Deno.test("the checkpoint that is best by an evaluation is kept, whatever become
   assertEquals(best["stem.v"].dataSync(), average["stem.v"].dataSync());
 });
 
+Deno.test("killed at any write, a run with evaluations keeps the best one", async () => {
+  await openDevice("wasm");
+  const config = imagesConfig("training.steps=6", "training.keepCheckpoints=1");
+  const evaluation = evaluationOf({ 2: 7, 4: 3, 6: 5 });
+  for (let kills = 1;; kills++) {
+    const storage = memoryStorage();
+    let changes = 0;
+    const change = <A extends unknown[]>(write: (...args: A) => Promise<void>) => (...args: A) =>
+      ++changes < kills ? write(...args) : Promise.reject(new Error("killed"));
+    const killed = {
+      ...storage,
+      write: change(storage.write),
+      writeDirectory: change(storage.writeDirectory),
+      append: change(storage.append),
+      remove: change(storage.remove),
+    };
+    const survived = await train(await problemOf(config), { storage: killed, evaluation })
+      .then(() => true, () => false);
+    if (!survived) await train(await problemOf(config), { storage, evaluation });
+    assertEquals(await bestStep(storage), 4, `killed at change ${kills}`);
+    const steps = (await readEvaluations(storage)).map(({ step }) => step);
+    assertEquals(steps, [2, 4, 6], `killed at change ${kills}`);
+    if (survived) break;
+    // Every third change: the test's time is what limits it.
+    kills += 2;
+  }
+});
+
+Deno.test("an evaluation that Ctrl-C has kept from being done is done when the run goes on", async () => {
+  await openDevice("wasm");
+  const storage = memoryStorage(), stop = new AbortController();
+  const evaluation = evaluationOf({ 2: 7, 4: 3, 6: 5, 8: 4 });
+  const interrupted: Evaluation = {
+    ...evaluation,
+    evaluate(parameters, step) {
+      if (step < 4) return evaluation.evaluate(parameters, step);
+      stop.abort();
+      return Promise.reject(stop.signal.reason);
+    },
+  };
+  const problem = await problemOf(imagesConfig());
+  const outcome = await train(problem, {
+    storage,
+    signal: stop.signal,
+    evaluation: interrupted,
+  });
+  assertEquals(outcome, { step: 4, finished: false });
+  await train(problem, { storage, evaluation });
+  assertEquals((await readEvaluations(storage)).map(({ step }) => step), [2, 4, 6, 8]);
+  assertEquals(await bestStep(storage), 4);
+});
+
 Deno.test("an evaluation that fails is told of, and the run goes on", async () => {
   await openDevice("wasm");
   const storage = memoryStorage(), notices: string[] = [];
@@ -227,6 +284,33 @@ Deno.test("a step that does not fit the device is refused with the part that doe
     error.message,
   );
   assert(error.message.includes("expected at most 4 GiB"), error.message);
+});
+
+Deno.test("where a run starts does not depend on the parts of its batches", async () => {
+  await openDevice("wasm");
+  const starts = await Promise.all(
+    [null, 6, 2].map(async (microBatch) => {
+      const config = imagesConfig("data.placement=device", `training.microBatch=${microBatch}`);
+      return startingValues(await problemOf(config)).parameters;
+    }),
+  );
+  for (const name of Object.keys(starts[0])) {
+    const [whole, six, two] = starts.map((parameters) => parameters[name].dataSync());
+    assertEquals(six, whole, name);
+    assertEquals(two, whole, name);
+  }
+});
+
+Deno.test("other images than a run was started with are refused", async () => {
+  const { images } = await openDataSource(imagesConfig().data, imageFilesOf(contents));
+  assertEquals(images!.count, 23);
+  const data = { ...imagesConfig().data, checksum: images!.checksum };
+  await openDataSource(data, imageFilesOf(contents));
+  await assertRejects(
+    () => openDataSource(data, imageFilesOf(folderContents([9, 8, 5]))),
+    VapoError,
+    "the 22 images in data/numbers are not those that the run was started with",
+  );
 });
 
 Deno.test("a damaged shard ends a run with its name, and what is saved stays", async () => {
