@@ -271,14 +271,10 @@ export {
   type TrainOptions,
   type TrainOutcome,
 } from "./core/train/trainer.ts";
-export {
-  drawBatch,
-  initialState,
-  type StepMetrics,
-  type TrainingProblem,
-  trainingProblem,
-  trainingStep,
-} from "./core/train/training_step.ts";
+export { drawBatch } from "./core/train/training_batch.ts";
+export { initialState } from "./core/train/initial_state.ts";
+export { type StepMetrics, trainingStep } from "./core/train/training_step.ts";
+export { type TrainingProblem, trainingProblem } from "./core/train/training_problem.ts";
 
 // File formats
 export { type MatArray, type MatClass, readMat } from "./core/formats/mat.ts";

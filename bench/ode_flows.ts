@@ -14,7 +14,8 @@ import { openDataSource } from "../core/train/data_source.ts";
 import { presetConfig } from "../core/train/presets.ts";
 import { memoryStorage } from "../core/train/run_storage.ts";
 import { train } from "../core/train/trainer.ts";
-import { initialState, trainingProblem } from "../core/train/training_step.ts";
+import { initialState } from "../core/train/initial_state.ts";
+import { trainingProblem } from "../core/train/training_problem.ts";
 
 /** A flow to solve along. */
 export interface NamedFlow<V> {

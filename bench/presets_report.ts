@@ -19,7 +19,8 @@ import { memoryStorage } from "../core/train/run_storage.ts";
 import { samplePicture } from "../core/train/sample_picture.ts";
 import { disposeState } from "../core/train/state.ts";
 import { train } from "../core/train/trainer.ts";
-import { initialState, trainingProblem } from "../core/train/training_step.ts";
+import { initialState } from "../core/train/initial_state.ts";
+import { trainingProblem } from "../core/train/training_problem.ts";
 import { markdownTable } from "./markdown_table.ts";
 
 const SAMPLES = 4000;

@@ -11,7 +11,7 @@ import { presetNames } from "../core/train/presets.ts";
 import { newestCheckpoint, readConfig, writeConfig } from "../core/train/run_directory.ts";
 import type { RunStorage } from "../core/train/run_storage.ts";
 import { isComplete, train, type TrainOutcome } from "../core/train/trainer.ts";
-import { trainingProblem } from "../core/train/training_step.ts";
+import { trainingProblem } from "../core/train/training_problem.ts";
 import { startDevice } from "./device.ts";
 import { exitCodes } from "./failures.ts";
 import { listenForInterruption } from "./interruption.ts";

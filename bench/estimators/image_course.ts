@@ -15,11 +15,8 @@ import { type DataSource, openDataSource } from "../../core/train/data_source.ts
 import { presetConfig } from "../../core/train/presets.ts";
 import { disposeState, type TrainingState } from "../../core/train/state.ts";
 import { openTrainingProgram } from "../../core/train/training_program.ts";
-import {
-  initialState,
-  type TrainingProblem,
-  trainingProblem,
-} from "../../core/train/training_step.ts";
+import { initialState } from "../../core/train/initial_state.ts";
+import { type TrainingProblem, trainingProblem } from "../../core/train/training_problem.ts";
 
 /** The preset that all start from, and the size of its images. */
 export const PRESET = "mnist16", SIDE = 16;

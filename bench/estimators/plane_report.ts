@@ -12,11 +12,8 @@ import { assignConfig, type RunConfig } from "../../core/train/config.ts";
 import { openDataSource } from "../../core/train/data_source.ts";
 import { presetConfig } from "../../core/train/presets.ts";
 import { disposeState, type TrainingState } from "../../core/train/state.ts";
-import {
-  initialState,
-  type TrainingProblem,
-  trainingProblem,
-} from "../../core/train/training_step.ts";
+import { initialState } from "../../core/train/initial_state.ts";
+import { type TrainingProblem, trainingProblem } from "../../core/train/training_problem.ts";
 import { openTrainingProgram } from "../../core/train/training_program.ts";
 import { markdownTable } from "../markdown_table.ts";
 

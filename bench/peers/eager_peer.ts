@@ -5,12 +5,10 @@
  */
 import { tf } from "../../core/tensor/mod.ts";
 import { disposeState, type TrainingState } from "../../core/train/state.ts";
-import {
-  drawBatch,
-  initialState,
-  type TrainingProblem,
-  trainingStep,
-} from "../../core/train/training_step.ts";
+import { drawBatch } from "../../core/train/training_batch.ts";
+import { initialState } from "../../core/train/initial_state.ts";
+import { type TrainingProblem } from "../../core/train/training_problem.ts";
+import { trainingStep } from "../../core/train/training_step.ts";
 import { localPeer, type Peer, type Prepared } from "../train/peer.ts";
 import { openWorkProblem, tensorProgram } from "../train/problem.ts";
 import type { Work } from "../train/works.ts";

@@ -10,12 +10,10 @@ import { overlayConfig } from "../../core/train/config.ts";
 import { presetConfig } from "../../core/train/presets.ts";
 import { disposeState, type TrainingState } from "../../core/train/state.ts";
 import { wholeStep } from "../../core/train/training_step.ts";
-import {
-  drawBatch,
-  initialState,
-  type StepMetrics,
-  type TrainingProblem,
-} from "../../core/train/training_step.ts";
+import { drawBatch } from "../../core/train/training_batch.ts";
+import { initialState } from "../../core/train/initial_state.ts";
+import { type StepMetrics } from "../../core/train/training_step.ts";
+import { type TrainingProblem } from "../../core/train/training_problem.ts";
 import type { TorchPeer } from "../peers/torch_process.ts";
 import { openWorkProblem } from "./problem.ts";
 import type { PotentialWork } from "./works.ts";

@@ -5,7 +5,7 @@
 import type { ProgramStatistics } from "../../core/jit/mod.ts";
 import { tf } from "../../core/tensor/mod.ts";
 import { disposeState } from "../../core/train/state.ts";
-import { initialState } from "../../core/train/training_step.ts";
+import { initialState } from "../../core/train/initial_state.ts";
 import { eagerStep } from "../peers/eager_peer.ts";
 import { openWorkProblem } from "./problem.ts";
 import type { PotentialWork } from "./works.ts";

@@ -5,7 +5,8 @@ import { jit, type ProgramStatistics, type Session } from "../../core/jit/mod.ts
 import { type Tensor, type TensorRecord, tf } from "../../core/tensor/mod.ts";
 import { disposeState, type TrainingState } from "../../core/train/state.ts";
 import { wholeStep } from "../../core/train/training_step.ts";
-import { initialState, type StepMetrics } from "../../core/train/training_step.ts";
+import { initialState } from "../../core/train/initial_state.ts";
+import { type StepMetrics } from "../../core/train/training_step.ts";
 import { localPeer, type Peer, type Prepared } from "./peer.ts";
 import { openWorkProblem, tensorProgram } from "./problem.ts";
 import type { PotentialWork, Work } from "./works.ts";

@@ -12,11 +12,8 @@ import {
   tf,
 } from "../../core/tensor/mod.ts";
 import type { DataSource } from "../../core/train/data_source.ts";
-import {
-  initialState,
-  type TrainingProblem,
-  trainingProblem,
-} from "../../core/train/training_step.ts";
+import { initialState } from "../../core/train/initial_state.ts";
+import { type TrainingProblem, trainingProblem } from "../../core/train/training_problem.ts";
 import type { ConvolutionWork, PotentialWork, ProductWork, Work } from "./works.ts";
 
 /** Random images that lie on the device, under the name of a set of such images. */

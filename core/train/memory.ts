@@ -6,7 +6,7 @@ import { DeviceMemoryError } from "../jit/mod.ts";
 import { byteSize } from "../formats/byte_size.ts";
 import { fitMicroBatch } from "./micro_batch.ts";
 import { summarizeProblem } from "./summary.ts";
-import type { TrainingProblem } from "./training_step.ts";
+import type { TrainingProblem } from "./training_problem.ts";
 
 /**
  * The bytes of device memory that a run's step takes where so many samples are taken at once: state,

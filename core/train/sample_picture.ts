@@ -10,7 +10,7 @@ import { imageGrid } from "../picture/image_grid.ts";
 import { type GridField, kernelDensity } from "../picture/kernel_density.ts";
 import type { RgbImage } from "../picture/rgb_image.ts";
 import type { SampleSpace } from "./data_sets.ts";
-import type { TrainingProblem } from "./training_step.ts";
+import type { TrainingProblem } from "./training_problem.ts";
 
 /** Cells of the density a side. */
 const GRID = 256;

@@ -14,8 +14,8 @@ import {
   initialState,
   type StartingValues,
   startingValues,
-  type TrainingProblem,
-} from "./training_step.ts";
+} from "./initial_state.ts";
+import { type TrainingProblem } from "./training_problem.ts";
 
 /** The state to go on from, which belongs to the caller, and the steps that it has done. */
 export interface Start {

@@ -118,3 +118,29 @@ export function unflattenState(flat: TensorRecord): TrainingState {
 export function disposeState(state: TrainingState): void {
   tf.dispose(flattenState<Tensor>(state));
 }
+
+/** A record of the same tensors, each a copy of its own. */
+export function copyRecord(record: TensorRecord): TensorRecord {
+  return Object.fromEntries(
+    Object.entries(record).map(([name, tensor]) => [name, tf.clone(tensor)]),
+  );
+}
+
+/** Averages by decay as one record, `DECAY/NAME`. */
+export function joinAverages(averages: readonly (readonly [number, TensorRecord])[]): TensorRecord {
+  return Object.fromEntries(
+    averages.flatMap(([decay, average]) =>
+      Object.entries(average).map(([name, tensor]) => [`${decay}/${name}`, tensor])
+    ),
+  );
+}
+
+/** The average of a decay out of the state's further ones. */
+export function otherAverage(otherAverages: TensorRecord, decay: number): TensorRecord {
+  const prefix = `${decay}/`;
+  return Object.fromEntries(
+    Object.entries(otherAverages).flatMap(([path, tensor]) =>
+      path.startsWith(prefix) ? [[path.slice(prefix.length), tensor]] : []
+    ),
+  );
+}

@@ -5,12 +5,8 @@
 import { shapesOf, type TensorSpec } from "../jit/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import type { StateOf } from "./state.ts";
-import {
-  initializationSize,
-  initialState,
-  startingValues,
-  type TrainingProblem,
-} from "./training_step.ts";
+import { initializationSize, initialState, startingValues } from "./initial_state.ts";
+import { type TrainingProblem } from "./training_problem.ts";
 
 /**
  * The names, shapes and types of the state of a run. Nothing of their size is allocated.

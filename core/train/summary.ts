@@ -15,7 +15,9 @@ import { imageSet, isResident, isToy, type SampleSpace, sampleSpace } from "./da
 import type { DataSource } from "./data_source.ts";
 import { flattenState } from "./state.ts";
 import { stateShapes, streamedSpecs } from "./state_shapes.ts";
-import { batchParts, type TrainingProblem, trainingProblem, wholeStep } from "./training_step.ts";
+import { batchParts } from "./training_batch.ts";
+import { type TrainingProblem, trainingProblem } from "./training_problem.ts";
+import { wholeStep } from "./training_step.ts";
 
 /** What a training step needs and does on the device that is open. */
 export interface TrainingSummary {

@@ -21,7 +21,7 @@ import { drawPicture } from "./sample_picture.ts";
 import { type Start, startOrResume } from "./start.ts";
 import { disposeState, type TrainingState } from "./state.ts";
 import { prepareTraining, type TrainingProgram } from "./training_program.ts";
-import type { TrainingProblem } from "./training_step.ts";
+import type { TrainingProblem } from "./training_problem.ts";
 
 /** What a loop is told beside the problem. */
 export interface TrainOptions {

@@ -17,16 +17,9 @@ import { type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
 import { explainMemory } from "./memory.ts";
 import { stateShapes, streamedSpecs } from "./state_shapes.ts";
 import { disposeState, flattenState, type TrainingState, unflattenState } from "./state.ts";
-import {
-  batchParts,
-  drawBatch,
-  drawWholeBatch,
-  excessOverMinimum,
-  type StepMetrics,
-  type TrainingProblem,
-  trainingStep,
-  wholeStep,
-} from "./training_step.ts";
+import { batchParts, drawBatch, drawWholeBatch } from "./training_batch.ts";
+import { excessOverMinimum, type StepMetrics, trainingStep, wholeStep } from "./training_step.ts";
+import { type TrainingProblem } from "./training_problem.ts";
 
 /** A run's state on the device, and the step that moves it on. */
 export interface TrainingProgram {

@@ -11,7 +11,8 @@ import { presetConfig } from "../../core/train/presets.ts";
 import { type MetricsLine, readMetrics } from "../../core/train/run_directory.ts";
 import { memoryStorage } from "../../core/train/run_storage.ts";
 import { train } from "../../core/train/trainer.ts";
-import { initialState, trainingProblem } from "../../core/train/training_step.ts";
+import { initialState } from "../../core/train/initial_state.ts";
+import { trainingProblem } from "../../core/train/training_problem.ts";
 
 /** What to run. */
 export interface Task extends DeviceOptions {

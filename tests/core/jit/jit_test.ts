@@ -13,7 +13,8 @@ import { assignConfig } from "../../../core/train/config.ts";
 import { openDataSource } from "../../../core/train/data_source.ts";
 import { presetConfig } from "../../../core/train/presets.ts";
 import { disposeState, flattenState, type TrainingState } from "../../../core/train/state.ts";
-import { initialState, trainingProblem } from "../../../core/train/training_step.ts";
+import { initialState } from "../../../core/train/initial_state.ts";
+import { trainingProblem } from "../../../core/train/training_problem.ts";
 import { wholeStep } from "../../../core/train/training_step.ts";
 import { webgpuTest } from "../../webgpu.ts";
 

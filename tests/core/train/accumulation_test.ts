@@ -6,13 +6,10 @@ import { openDataSource } from "../../../core/train/data_source.ts";
 import { presetConfig } from "../../../core/train/presets.ts";
 import { disposeState, flattenState } from "../../../core/train/state.ts";
 import { openTrainingProgram } from "../../../core/train/training_program.ts";
-import {
-  drawBatch,
-  initialState,
-  otherAverage,
-  startingValues,
-  trainingProblem,
-} from "../../../core/train/training_step.ts";
+import { drawBatch } from "../../../core/train/training_batch.ts";
+import { initialState, startingValues } from "../../../core/train/initial_state.ts";
+import { otherAverage } from "../../../core/train/state.ts";
+import { trainingProblem } from "../../../core/train/training_problem.ts";
 import { folderContents, imageFilesOf } from "./folder_files.ts";
 
 async function planeProblem(...assignments: string[]) {

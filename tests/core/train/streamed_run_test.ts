@@ -16,11 +16,8 @@ import { disposeState } from "../../../core/train/state.ts";
 import { stateShapes } from "../../../core/train/state_shapes.ts";
 import type { Evaluation } from "../../../core/train/evaluation.ts";
 import { train } from "../../../core/train/trainer.ts";
-import {
-  initialState,
-  startingValues,
-  trainingProblem,
-} from "../../../core/train/training_step.ts";
+import { initialState, startingValues } from "../../../core/train/initial_state.ts";
+import { trainingProblem } from "../../../core/train/training_problem.ts";
 import { folderContents, imageFilesOf } from "./folder_files.ts";
 
 const contents = folderContents([9, 8, 6]);

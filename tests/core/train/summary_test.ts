@@ -8,7 +8,8 @@ import { presetConfig } from "../../../core/train/presets.ts";
 import { disposeState, flattenState, type TrainingState } from "../../../core/train/state.ts";
 import { fitMicroBatch } from "../../../core/train/micro_batch.ts";
 import { summarizeProblem, summarizeTraining } from "../../../core/train/summary.ts";
-import { initialState, trainingProblem } from "../../../core/train/training_step.ts";
+import { initialState } from "../../../core/train/initial_state.ts";
+import { trainingProblem } from "../../../core/train/training_problem.ts";
 import { wholeStep } from "../../../core/train/training_step.ts";
 
 Deno.test("a summary of a small run is what the loaded run says of itself", async () => {

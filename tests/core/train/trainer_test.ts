@@ -21,12 +21,10 @@ import { memoryStorage, type RunStorage } from "../../../core/train/run_storage.
 import { samplePicture } from "../../../core/train/sample_picture.ts";
 import { disposeState, flattenState } from "../../../core/train/state.ts";
 import { isComplete, train } from "../../../core/train/trainer.ts";
-import {
-  drawBatch,
-  initialState,
-  trainingProblem,
-  trainingStep,
-} from "../../../core/train/training_step.ts";
+import { drawBatch } from "../../../core/train/training_batch.ts";
+import { initialState } from "../../../core/train/initial_state.ts";
+import { trainingProblem } from "../../../core/train/training_problem.ts";
+import { trainingStep } from "../../../core/train/training_step.ts";
 
 function tinyConfig(...assignments: string[]): RunConfig {
   return assignConfig(presetConfig("8gaussians"), [

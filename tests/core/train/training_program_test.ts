@@ -5,7 +5,8 @@ import { openDataSource } from "../../../core/train/data_source.ts";
 import { presetConfig } from "../../../core/train/presets.ts";
 import { disposeState, flattenState } from "../../../core/train/state.ts";
 import { openTrainingProgram } from "../../../core/train/training_program.ts";
-import { initialState, trainingProblem } from "../../../core/train/training_step.ts";
+import { initialState } from "../../../core/train/initial_state.ts";
+import { trainingProblem } from "../../../core/train/training_problem.ts";
 
 /** The lines of some steps, and the values of the state after them. */
 async function trained(device: "cpu" | "wasm") {

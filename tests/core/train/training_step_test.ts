@@ -5,16 +5,15 @@ import { assignConfig } from "../../../core/train/config.ts";
 import { openDataSource } from "../../../core/train/data_source.ts";
 import { presetConfig } from "../../../core/train/presets.ts";
 import type { TrainingState } from "../../../core/train/state.ts";
+import { drawBatch } from "../../../core/train/training_batch.ts";
 import {
-  drawBatch,
   excessOverMinimum,
-  initialState,
   lossOnBatch,
-  type TrainingProblem,
-  trainingProblem,
   trainingStep,
   updateState,
 } from "../../../core/train/training_step.ts";
+import { initialState } from "../../../core/train/initial_state.ts";
+import { type TrainingProblem, trainingProblem } from "../../../core/train/training_problem.ts";
 import { assertClose } from "../homotopy/numerics.ts";
 
 async function tinyProblem(...assignments: string[]): Promise<TrainingProblem> {

@@ -13,14 +13,10 @@ import { assignConfig } from "../../../../core/train/config.ts";
 import { type DataSource, openDataSource } from "../../../../core/train/data_source.ts";
 import { presetConfig } from "../../../../core/train/presets.ts";
 import type { TrainingState } from "../../../../core/train/state.ts";
-import {
-  drawBatch,
-  excessOverMinimum,
-  initialState,
-  type TrainingProblem,
-  trainingProblem,
-  trainingStep,
-} from "../../../../core/train/training_step.ts";
+import { drawBatch } from "../../../../core/train/training_batch.ts";
+import { excessOverMinimum, trainingStep } from "../../../../core/train/training_step.ts";
+import { initialState } from "../../../../core/train/initial_state.ts";
+import { type TrainingProblem, trainingProblem } from "../../../../core/train/training_problem.ts";
 import { assertAgrees, floats, onDevices, traceCleanly } from "./agreement.ts";
 
 /** The draw and the step, as they are compiled together. */
