@@ -205,11 +205,11 @@ export const imagePresets: Readonly<Record<string, ImagePreset>> = Object.fromEn
   ...Object.entries(sets).flatMap(([name, { side, values, what }]) => [
     [name, { description: `${what}, the paper's settings`, values: { ...paper, ...values } }],
     [`${name}-stein`, {
-      description: `${what}, with the low-variance estimator`,
+      description: `${what}, the low-variance estimator`,
       values: { ...paper, ...values, ...stein },
     }],
     [`${name}-unet`, {
-      description: `${what}, with that and the U-Net energy`,
+      description: `${what}, that estimator and the U-Net energy`,
       values: { ...paper, ...values, ...unet(side) },
     }],
   ]),
