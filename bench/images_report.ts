@@ -4,15 +4,14 @@
  * with. Presets that are not trained now keep their rows.
  */
 import { Command, InvalidArgumentError } from "commander";
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import { cpus } from "node:os";
 import { writeWhole } from "../cli/run_storage.ts";
 import { userPath } from "../cli/user_paths.ts";
 import { VapoError } from "../core/errors.ts";
 import type { RunConfig } from "../core/train/config.ts";
 import { markdownTable } from "./markdown_table.ts";
-
-const PROJECT = fromFileUrl(new URL("../", import.meta.url));
+import { PROJECT, requireSuccess, runVapo, type VapoEvent } from "./vapo_process.ts";
 
 /** Steps of each preset; null leaves them to the preset. */
 const trainings: Readonly<Record<string, number | null>> = {
@@ -105,29 +104,19 @@ async function trainPreset(
   }
 }
 
-type TrainEvent = { readonly event: string } & Readonly<Record<string, unknown>>;
-
-/** Runs `deno task train … --json` to its end; the events that it told, metrics left out. */
-async function runTrain(args: readonly string[]): Promise<TrainEvent[]> {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", "train", ...args, "--json"],
-    cwd: PROJECT,
-    stdout: "piped",
-  }).spawn();
-  const events: TrainEvent[] = [];
-  let rest = "";
-  for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop()!;
-    for (const line of lines) {
-      const event: TrainEvent = JSON.parse(line);
+/** Runs `vapo train` to its end; the events that it told, metrics left out. */
+async function runTrain(args: readonly string[]): Promise<VapoEvent[]> {
+  const words = ["train", ...args], events: VapoEvent[] = [];
+  const end = await runVapo(words, {
+    onEvent(event) {
       if (event.event !== "metrics") events.push(event);
-      else if (Number(event.step) % 100 === 0) console.error(`${args[0]}: ${line}`);
-    }
-  }
-  const { code } = await process.status;
-  if (code === 0) return events;
-  throw new VapoError(`vapo train ${args.join(" ")} ended with code ${code}: see above`);
+      else if (Number(event.step) % 100 === 0) {
+        console.error(`${args[0]}: ${JSON.stringify(event)}`);
+      }
+    },
+  });
+  requireSuccess(words, end);
+  return events;
 }
 
 /** The table of all results. */

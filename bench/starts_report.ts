@@ -52,7 +52,7 @@ export interface StartResult {
 }
 
 /** What one process of training told. */
-interface Sitting {
+export interface Sitting {
   readonly code: number;
   readonly lastWords: string;
   readonly events: readonly VapoEvent[];
@@ -110,7 +110,7 @@ async function startPreset(
     const sittings = second ? [first, second] : [first];
     const events = sittings.flatMap(({ events }) => events);
     const peaks = sittings.flatMap(({ peakResidentBytes: peak }) => peak === null ? [] : [peak]);
-    const error = await mistake(first, second, run);
+    const error = mistakeOf(first, second, second ? await metricsOf(run) : []);
     return {
       preset,
       placement,
@@ -130,19 +130,24 @@ async function startPreset(
   }
 }
 
-/** What is wrong with a run that was to be stopped once and to come to its end; null where nothing. */
-async function mistake(
+/**
+ * What is wrong with a run that was to be stopped once and to come to its end; null where nothing.
+ *
+ * @param first the sitting that was interrupted
+ * @param second the one that went on; null where the first did not end by the interrupt
+ * @param metrics the lines of metrics.jsonl
+ */
+export function mistakeOf(
   first: Sitting,
   second: Sitting | null,
-  run: string,
-): Promise<string | null> {
+  metrics: readonly { readonly step: number; readonly loss: unknown }[],
+): string | null {
   if (!second) {
-    if (first.code !== exitCodes.success) return `code ${first.code}: ${first.lastWords}`;
-    return `was not stopped by an interrupt after step ${INTERRUPTED_AFTER}`;
+    return first.code === exitCodes.success
+      ? `was not stopped by an interrupt after step ${INTERRUPTED_AFTER}`
+      : `code ${first.code}: ${first.lastWords}`;
   }
-  if (second.code !== exitCodes.success) {
-    return `resumed, code ${second.code}: ${second.lastWords}`;
-  }
+  if (second.code !== exitCodes.success) return `resumed, code ${second.code}: ${second.lastWords}`;
   const [stopped] = numbers(first.events, "end", "step");
   const [resumed] = numbers(second.events, "start", "step");
   if (resumed !== stopped) return `stopped at step ${stopped}, went on from ${resumed}`;
@@ -150,17 +155,16 @@ async function mistake(
   if (end?.event !== "end" || end.step !== STEPS || end.finished !== true) {
     return `did not end at step ${STEPS}: ${JSON.stringify(end)}`;
   }
-  const text = await Deno.readTextFile(join(run, "metrics.jsonl"));
-  const lines: { step: number; loss: unknown }[] = text.trim().split("\n").map((line) =>
-    JSON.parse(line)
-  );
-  if (
-    lines.map(({ step }) => step).join() !== Array.from({ length: STEPS }, (_, i) => i + 1).join()
-  ) {
-    return `metrics.jsonl has the steps ${lines.map(({ step }) => step).join(", ")}`;
-  }
-  const bad = lines.find(({ loss }) => !Number.isFinite(loss));
+  const steps = metrics.map(({ step }) => step).join(", ");
+  const expected = Array.from({ length: STEPS }, (_, i) => i + 1).join(", ");
+  if (steps !== expected) return `metrics.jsonl has the steps ${steps}`;
+  const bad = metrics.find(({ loss }) => !Number.isFinite(loss));
   return bad ? `the loss of step ${bad.step} is ${bad.loss}` : null;
+}
+
+async function metricsOf(run: string): Promise<{ step: number; loss: unknown }[]> {
+  const text = await Deno.readTextFile(join(run, "metrics.jsonl"));
+  return text.trim().split("\n").map((line) => JSON.parse(line));
 }
 
 /** A number of each event of a kind. */

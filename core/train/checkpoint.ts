@@ -279,30 +279,25 @@ async function readCheckpoint(
         (steps.join(", ") || "(there are none)"),
     );
   }
+  const remedy = name === BEST
+    ? `remove ${where}: the next evaluation makes another`
+    : `remove ${where} to go on from the one before it`;
   if (!bytes || !facts) {
     throw new FormatError(
-      `${where} is damaged: it has no ${bytes ? FACTS : TENSORS}; ` +
-        "remove this checkpoint to go on from the one before it",
+      `${where} is damaged: it has no ${bytes ? FACTS : TENSORS}; ${remedy}`,
     );
   }
-  checkFacts(decoder.decode(facts), step, `${where}/${FACTS}`);
-  const tensors = withRemedy(
-    where,
-    () => decodeSafetensors(bytes, `${where}/${TENSORS}`, { checksum: "required" }).tensors,
-  );
-  return { tensors, where };
-}
-
-function withRemedy<T>(where: string, read: () => T): T {
+  checkFacts(decoder.decode(facts), step, `${where}/${FACTS}`, remedy);
   try {
-    return read();
+    const source = `${where}/${TENSORS}`;
+    return { tensors: decodeSafetensors(bytes, source, { checksum: "required" }).tensors, where };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    throw new FormatError(`${error.message}; remove ${where} to go on from the one before it`);
+    throw new FormatError(`${error.message}; ${remedy}`);
   }
 }
 
-function checkFacts(text: string, step: number, source: string): void {
+function checkFacts(text: string, step: number, source: string, remedy: string): void {
   let facts: { version?: unknown; step?: unknown } | null = null;
   try {
     facts = JSON.parse(text);
@@ -311,8 +306,7 @@ function checkFacts(text: string, step: number, source: string): void {
   }
   if (facts?.version !== VERSION || facts?.step !== step) {
     throw new FormatError(
-      `${source} is damaged: expected version ${VERSION} of step ${step}; ` +
-        "remove this checkpoint to go on from the one before it",
+      `${source} is damaged: expected version ${VERSION} of step ${step}; ${remedy}`,
     );
   }
 }
