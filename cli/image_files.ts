@@ -11,12 +11,21 @@ import { dataDirectory } from "./data_directory.ts";
 import { mnistFileReader } from "./mnist_files.ts";
 import { shownPath, userPath } from "./user_paths.ts";
 
-/** The files of a configuration's data set; of a distribution, none. */
-export function imageFiles({ data }: RunConfig): ImageFiles | undefined {
-  if (isToy(data.name)) return undefined;
+/**
+ * The directory that a data set is read from: the one that is named, or data/NAME where the user is;
+ * null for MNIST, which comes with the program, and for distributions.
+ */
+export function imageDirectory({ data }: RunConfig): string | null {
+  if (data.directory !== null || isToy(data.name)) return data.directory;
   const { prepared } = imageSet(data);
-  if (data.directory !== null) return directoryFiles(data.directory);
-  return prepared === "mnist" ? packageFiles() : directoryFiles(userPath(join("data", prepared)));
+  return prepared === "mnist" ? null : userPath(join("data", prepared));
+}
+
+/** The files of a configuration's data set; of a distribution, none. */
+export function imageFiles(config: RunConfig): ImageFiles | undefined {
+  if (isToy(config.data.name)) return undefined;
+  const directory = imageDirectory(config);
+  return directory === null ? packageFiles() : directoryFiles(directory);
 }
 
 function directoryFiles(directory: string): ImageFiles {

@@ -15,7 +15,7 @@ import { trainingProblem } from "../core/train/training_problem.ts";
 import { startDevice } from "./device.ts";
 import { exitCodes } from "./failures.ts";
 import { listenForInterruption } from "./interruption.ts";
-import { imageFiles } from "./image_files.ts";
+import { imageDirectory, imageFiles } from "./image_files.ts";
 import { deviceOption, placeOnDisk, threadsOption, wholeNumber } from "./options.ts";
 import { claimNewDirectory, requireRun } from "./run_directories.ts";
 import { lockRun } from "./run_lock.ts";
@@ -106,6 +106,8 @@ async function startRun(preset: string | undefined, flags: TrainFlags): Promise<
     device: device.name,
     data: {
       ...chosen.config.data,
+      // So that the run goes on from wherever it is called.
+      directory: imageDirectory(chosen.config),
       placement: data.placement ?? "auto",
       checksum: data.images?.checksum ?? null,
     },

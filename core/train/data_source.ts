@@ -199,7 +199,10 @@ async function openPrepared(
     throw new FormatError(
       `${files.location}/${INDEX} is of "${set.index.name}", ${set.shape.join("×")}: expected ` +
         `"${prepared}", ${format.stored.join("×")}, for data "${name}"; name its directory, or ` +
-        `run "${preparation({ prepared })}"`,
+        `run "${preparation({ prepared })}"` +
+        (set.index.name === "folder"
+          ? `; to train on these images, --set data.name=folder --set data.size=${set.shape[0]}`
+          : ""),
     );
   }
   return set;

@@ -200,8 +200,9 @@ function compiledProgram(
       return batches.waitMilliseconds;
     },
     async step(logging) {
-      const measured = logging ? await measureExcess() : {};
+      const measured = logging ? await measureExcess() : {}, breathe = breathing();
       for (let part = 0; part < count; part++) {
+        await breathe();
         const words = await batches.next();
         if (words) session.write(1, words);
         words?.dispose();
@@ -221,6 +222,19 @@ function compiledProgram(
       session.dispose();
       excess?.then((program) => program.dispose(), () => {});
     },
+  };
+}
+
+/** Milliseconds between two turns of the event loop, within a step that has many parts. */
+const BREATH = 50;
+
+/** Lets other events in (a signal, a message) every so often: a step of many parts takes its time. */
+function breathing(): () => Promise<void> {
+  let last = performance.now();
+  return async () => {
+    if (performance.now() - last < BREATH) return;
+    await new Promise((resolve) => setTimeout(resolve));
+    last = performance.now();
   };
 }
 
@@ -270,7 +284,11 @@ function eagerProgram(
       return batches.waitMilliseconds;
     },
     async step(logging) {
-      for (let part = 1; part < count; part++) await advance(false);
+      const breathe = breathing();
+      for (let part = 1; part < count; part++) {
+        await advance(false);
+        await breathe();
+      }
       const metrics = await advance(logging);
       const line: Record<string, number> = {};
       for (const [name, scalar] of Object.entries(metrics)) line[name] = (await scalar.data())[0];
