@@ -187,7 +187,7 @@ Deno.test("data-dependent initialisation survives data that says nothing", async
 });
 
 Deno.test("only weight-normalised layers are initialised from data", () => {
-  assertEquals(typeof mlp(true).initializeFromData, "function");
+  assertEquals(typeof mlp(false, true).initializeFromData, "function");
   assertEquals(mlp(false).initializeFromData, undefined);
 });
 
