@@ -320,7 +320,6 @@ export {
   type BandedSeries,
   linePlotImage,
   type LinePlotImageOptions,
-  seriesColor,
 } from "./core/picture/line_plot_image.ts";
 export {
   encodePng,

@@ -176,7 +176,10 @@ Deno.test("a gradient that is not finite is noted even where the loss is", async
 
 Deno.test("noise, times and data of a batch have streams of their own, each step and the start", async () => {
   await openDevice("wasm");
-  const problem = await tinyProblem("training.batchSize=4000");
+  const problem = await tinyProblem(
+    "training.batchSize=4000",
+    "potential.weightNormalization=true",
+  );
   const streams: string[] = [];
   const watched: TrainingProblem = {
     ...problem,
