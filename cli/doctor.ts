@@ -13,6 +13,7 @@ import {
   tf,
 } from "../core/tensor/mod.ts";
 import { hasRelaxedSimd, i32x4, ModuleBuilder } from "../core/jit/wasm/assembler.ts";
+import { byteSize } from "../core/formats/byte_size.ts";
 import { canShareMemory } from "../core/tensor/threads.ts";
 import { silenceGraphicsDrivers } from "./device.ts";
 import { standardOutput } from "./terminal.ts";
@@ -124,13 +125,13 @@ function describe(found: Examination): string {
     ["vapo", `${found.vapo}, Deno ${found.deno}, V8 ${found.v8}`],
     ["system", found.system],
     ["processor", `${found.processor}, ${found.cores} cores`],
-    ["memory", binaryBytes(found.memory)],
+    ["memory", byteSize(found.memory)],
     ["SIMD", `${yes(found.simd)}; relaxed: ${yes(found.relaxedSimd)}`],
     ["threads", `${found.cores} cores; shared memory: ${yes(found.sharedMemory)}`],
     ["WebGPU", adapter ? describeKind(adapter) : "no adapter"],
     ...Object.entries(adapter?.limits ?? {}).map(([name, value]): [string, string] => [
       "",
-      `${name} ${value >= 2 ** 20 ? binaryBytes(value) : value}`,
+      `${name} ${value >= 2 ** 20 ? byteSize(value) : value}`,
     ]),
     ...Object.entries(found.speed).map(([device, speed], i): [string, string] => [
       i === 0 ? "speed" : "",
@@ -144,9 +145,4 @@ function describe(found: Examination): string {
 function describeKind({ description, vendor, architecture, software }: AdapterDescription): string {
   const name = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed";
   return `${name}, ${software ? "software" : "hardware"}`;
-}
-
-function binaryBytes(bytes: number): string {
-  const [unit, name] = bytes >= 2 ** 30 ? [2 ** 30, "GiB"] : [2 ** 20, "MiB"];
-  return `${Number((bytes / (unit as number)).toPrecision(3))} ${name}`;
 }

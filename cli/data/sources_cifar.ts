@@ -4,7 +4,7 @@
  */
 import { basename, join } from "@std/path";
 import { cifarFiles, type CifarName, readCifar } from "../../core/data/cifar.ts";
-import type { ImageRecords } from "../../core/data/image_records.ts";
+import { type ImageRecords, joinedRecords } from "../../core/data/image_records.ts";
 import { officialDatasets } from "../../core/data/official_files.ts";
 import { VapoError } from "../../core/errors.ts";
 import { readTar } from "../../core/formats/tar.ts";
@@ -13,7 +13,7 @@ import { isThere } from "../run_storage.ts";
 import { shownPath } from "../user_paths.ts";
 import type { SourceRequest } from "./data_sets.ts";
 import type { ImageSource } from "./image_source.ts";
-import { describeFiles, joinedRecords, splitOfRecords } from "./sources_records.ts";
+import { describeFiles, splitOfRecords } from "./sources_records.ts";
 import { verifyFiles } from "./verify.ts";
 
 /** The directory in each archive. */

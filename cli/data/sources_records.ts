@@ -40,24 +40,3 @@ export async function describeFiles(paths: readonly string[]): Promise<string> {
   );
   return described.join(", ");
 }
-
-/** The records of several files, one after the other. */
-export function joinedRecords(parts: readonly ImageRecords[]): ImageRecords {
-  if (parts.length === 1) return parts[0];
-  const count = parts.reduce((sum, part) => sum + part.count, 0);
-  const join = (arrays: readonly Uint8Array[]) => {
-    const all = new Uint8Array(arrays.reduce((sum, { length }) => sum + length, 0));
-    let offset = 0;
-    for (const array of arrays) {
-      all.set(array, offset);
-      offset += array.length;
-    }
-    return all;
-  };
-  return {
-    ...parts[0],
-    count,
-    pixels: join(parts.map(({ pixels }) => pixels)),
-    labels: join(parts.map(({ labels }) => labels)),
-  };
-}

@@ -175,11 +175,11 @@ export function residentImages(
  * ```
  */
 export function imagesOfWords(format: ImageFormat, words: Tensor): Tensor4D {
-  return tf.tidy(() => imagesOfBytes(format, unpackBytes(words, bytesOf(format))));
+  return tf.tidy(() => imagesOfBytes(format, unpackBytes(words, storedBytes(format))));
 }
 
 /** How many bytes a stored image has. */
-function bytesOf({ stored: [height, width, channels] }: ImageFormat): number {
+export function storedBytes({ stored: [height, width, channels] }: ImageFormat): number {
   return height * width * channels;
 }
 
@@ -233,7 +233,7 @@ export function drawImages(
 ): Tensor4D {
   return tf.tidy(() => {
     const indices = randomIndices(fork(key, "image"), [n], count);
-    const images = imagesOfBytes(format, gatherBytes(words, indices, bytesOf(format)));
+    const images = imagesOfBytes(format, gatherBytes(words, indices, storedBytes(format)));
     return flip ? flipSome(images, fork(key, "flip")) : images;
   });
 }

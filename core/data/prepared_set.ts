@@ -6,6 +6,7 @@
 import { closestString } from "@std/text";
 import { ConfigError, FormatError, VapoError } from "../errors.ts";
 import { crc32 } from "../formats/crc32.ts";
+import { schemaIssue } from "../schema_issue.ts";
 import type { ImageRecords } from "./image_records.ts";
 import { type PreparedIndex, preparedIndexSchema, type PreparedShard } from "./prepared_index.ts";
 
@@ -122,15 +123,10 @@ async function readIndex(files: DataFiles): Promise<PreparedIndex> {
   const value = parseJson(bytes, source, files.location);
   const result = preparedIndexSchema.safeParse(value);
   if (!result.success) {
-    const { path, message } = result.error.issues[0];
-    const key = path.length > 0 ? `"${path.join(".")}" is ` : "it is ";
-    const given = JSON.stringify(path.reduce<unknown>(
-      (inside, part) => (inside as Record<PropertyKey, unknown> | undefined)?.[part],
-      value,
-    ));
-    const expected = message.replace(/^Invalid (input|option): /, "").replace(/, received .*$/, "");
+    const { key, given, expected } = schemaIssue(result.error.issues[0], value);
+    const subject = key === "" ? "it is" : `"${key}" is`;
     throw new FormatError(
-      `${source}: ${key}${given === undefined ? "missing" : shorten(given)}; ${expected}; ` +
+      `${source}: ${subject} ${given ?? "missing"}; ${expected}; ` +
         remedy(nameIn(value), files.location),
     );
   }
@@ -242,8 +238,4 @@ function remedy(name: string, location: string): string {
 function nameIn(value: unknown): string {
   const name = (value as { name?: unknown } | null)?.name;
   return typeof name === "string" && /^[\w-]{1,40}$/.test(name) ? name : "NAME";
-}
-
-function shorten(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

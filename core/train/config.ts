@@ -8,6 +8,7 @@ import { ConfigError } from "../errors.ts";
 import { solverNames } from "../flow/sampler.ts";
 import { isSdeMethod } from "../flow/sde.ts";
 import { gaussianPath } from "../homotopy/gaussian_path.ts";
+import { schemaIssue } from "../schema_issue.ts";
 import { deviceNames } from "../tensor/device.ts";
 import { configuredPotential } from "./configured_potential.ts";
 import { dataNames, isToy, sampleSpace, smallestSide } from "./data_sets.ts";
@@ -286,11 +287,6 @@ function checkTraining({ training: { batchSize, microBatch }, optimizer }: RunCo
 type Issue = z.core.$ZodIssue;
 
 function describe(issue: Issue, root: unknown): string {
-  const key = issue.path.join(".");
-  const given = JSON.stringify(issue.path.reduce<unknown>(
-    (value, part) => (value as Record<PropertyKey, unknown> | undefined)?.[part],
-    root,
-  ));
   if (issue.code === "unrecognized_keys") {
     const unknown = issue.keys[0];
     const known = knownKeys(issue.path.map(String));
@@ -299,17 +295,11 @@ function describe(issue: Issue, root: unknown): string {
     return `unknown key "${full}"; did you mean "${[...issue.path, nearest].join(".")}"? ` +
       `Known here: ${known.join(", ")}`;
   }
-  // "Invalid input: expected number, received string": what was received is said already.
-  const expected = issue.message.replace(/^Invalid (input|option): /, "")
-    .replace(/, received .*$/, "");
+  const { key, given, expected } = schemaIssue(issue, root);
   if (given === undefined) {
     return `"${key}" is missing: ${expected}; "vapo presets show" prints a whole configuration`;
   }
-  return `${key || "the value"} is ${shorten(given)}: ${expected}`;
-}
-
-function shorten(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+  return `${key || "the value"} is ${given}: ${expected}`;
 }
 
 /** The keys that the schema has at a path; none where it has a value. */

@@ -3,7 +3,7 @@
  * is known without reading them.
  */
 import { type Distribution, toyDistributions, type ToyName, toyNames } from "../data/toy.ts";
-import { type ImageFormat, imageShape } from "../data/images.ts";
+import { type ImageFormat, imageShape, storedBytes } from "../data/images.ts";
 
 /** A set of images. */
 export interface ImageSet {
@@ -27,8 +27,8 @@ function colour(prepared: string, side: number, count: number): ImageSet {
 const LARGEST_RESIDENT_BYTES = 2 ** 29;
 
 /** Whether so many images are taken into a device's memory where nothing is said. */
-export function isResident({ stored }: ImageFormat, count: number): boolean {
-  return count * stored.reduce((product, side) => product * side, 1) <= LARGEST_RESIDENT_BYTES;
+export function isResident(format: ImageFormat, count: number): boolean {
+  return count * storedBytes(format) <= LARGEST_RESIDENT_BYTES;
 }
 
 /** The sets of images whose size is known, by name. */

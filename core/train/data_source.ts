@@ -3,13 +3,14 @@
  * device's memory, or one that is read from disk in batches.
  */
 import { cifarFiles, readCifar } from "../data/cifar.ts";
-import type { ImageRecords } from "../data/image_records.ts";
+import { type ImageRecords, joinedRecords } from "../data/image_records.ts";
 import {
   drawImages,
   flipSome,
   type ImageFormat,
   imagesOfWords,
   residentImages,
+  storedBytes,
 } from "../data/images.ts";
 import { type DataFiles, openPreparedSet, type PreparedSet } from "../data/prepared_set.ts";
 import { type BatchStreamOptions, openBatchStream } from "../data/batch_stream.ts";
@@ -249,7 +250,7 @@ async function readOriginal(
     const names = found.length < train.length
       ? `${found.join(", ")} (${found.length} of ${train.length} files)`
       : `${train.length} ${train.length === 1 ? "file" : "files"}`;
-    if (parts.length > 0) return { records: joinRecords(parts), names };
+    if (parts.length > 0) return { records: joinedRecords(parts), names };
     throw missing(prepared, files, cifarFiles[prepared].train.join(", "));
   }
   throw missing(prepared, files);
@@ -261,26 +262,6 @@ function missing(prepared: string, { location }: ImageFiles, original?: string):
       `${original ? ` or ${original}` : ""}; run "${preparation({ prepared })}", or name the ` +
       "directory with --data",
   );
-}
-
-function joinRecords(parts: readonly ImageRecords[]): ImageRecords {
-  const [{ shape, labelsPerImage }] = parts;
-  const join = (arrays: Uint8Array[]) => {
-    const whole = new Uint8Array(arrays.reduce((total, { length }) => total + length, 0));
-    let at = 0;
-    for (const array of arrays) {
-      whole.set(array, at);
-      at += array.length;
-    }
-    return whole;
-  };
-  return {
-    count: parts.reduce((total, { count }) => total + count, 0),
-    shape,
-    pixels: join(parts.map(({ pixels }) => pixels)),
-    labels: join(parts.map(({ labels }) => labels)),
-    labelsPerImage,
-  };
 }
 
 type Opened = Omit<DataSource, keyof SampleSpace>;
@@ -313,13 +294,16 @@ function streamedImages(
     flip,
     stream: {
       format,
-      imageWords: wordsOfBytes(format.stored.reduce((product, side) => product * side, 1)),
+      imageWords: wordsOfBytes(storedBytes(format)),
       count: set.count,
       open: (where) => open({ ...where, bufferImages }),
     },
     draw(_n, key, words) {
       if (!words) {
-        throw new VapoError("a streamed batch has no words: expected those it was read as");
+        throw new VapoError(
+          `a batch of "${set.index.name}", which is streamed, has no words: expected those that its ` +
+            "reader gives; open one with data.stream.open, or train with train()",
+        );
       }
       return tf.tidy(() => {
         const images = imagesOfWords(format, words);

@@ -2,7 +2,7 @@
  * @file What a configuration asks of a device: parameters, operations and memory of a training step,
  * known from the shapes of its tensors before any of them is made.
  */
-import { type ImageFormat, imagesOfWords } from "../data/images.ts";
+import { type ImageFormat, imagesOfWords, storedBytes } from "../data/images.ts";
 import {
   estimateProgram,
   type ProgramEstimate,
@@ -116,8 +116,8 @@ function cellsOf(record: Readonly<Record<string, TensorSpec>>): number {
   );
 }
 
-function wordsOfImage({ stored }: ImageFormat): number {
-  return wordsOfBytes(stored.reduce((product, side) => product * side, 1));
+function wordsOfImage(format: ImageFormat): number {
+  return wordsOfBytes(storedBytes(format));
 }
 
 /** Data that is not there: a distribution itself, or a streamed set whose batches never come. */

@@ -42,8 +42,6 @@ export interface TrainingProgram {
 
 /** A program that is compiled, and whose state is still to come. */
 export interface PreparedTraining {
-  /** Bytes of device memory that a step takes; null where it is not compiled. */
-  readonly memoryBytes: number | null;
   /**
    * Gives it its state.
    *
@@ -63,7 +61,7 @@ export interface PreparedTraining {
  */
 export async function prepareTraining(problem: TrainingProblem): Promise<PreparedTraining> {
   if (!compilesPrograms()) {
-    return { memoryBytes: null, open: eagerOpening(problem), dispose() {} };
+    return { open: eagerOpening(problem), dispose() {} };
   }
   const { size } = batchParts(problem.config), step = wholeStep(problem);
   const program = jit((before: ProgramState, ...words: Tensor[]) => {
@@ -75,7 +73,6 @@ export async function prepareTraining(problem: TrainingProblem): Promise<Prepare
   try {
     const prepared = await program.prepare(...specs as Tree<TensorSpec>[]);
     return {
-      memoryBytes: prepared.statistics.arenaBytes,
       dispose: prepared.dispose,
       open: async (state, step) => await openCompiled(problem, prepared, state, step),
     };

@@ -4,11 +4,11 @@ import { openDevice, type TensorRecord, tf } from "../../../core/tensor/mod.ts";
 import { assignConfig } from "../../../core/train/config.ts";
 import { openDataSource } from "../../../core/train/data_source.ts";
 import { presetConfig } from "../../../core/train/presets.ts";
-import { disposeState, flattenState } from "../../../core/train/state.ts";
+import { disposeState, flattenState, otherAverage } from "../../../core/train/state.ts";
 import { openTrainingProgram } from "../../../core/train/training_program.ts";
+import { trainingStep } from "../../../core/train/training_step.ts";
 import { drawBatch } from "../../../core/train/training_batch.ts";
 import { initialState, startingValues } from "../../../core/train/initial_state.ts";
-import { otherAverage } from "../../../core/train/state.ts";
 import { trainingProblem } from "../../../core/train/training_problem.ts";
 import { folderContents, imageFilesOf } from "./folder_files.ts";
 
@@ -114,14 +114,11 @@ Deno.test("before the last part of a batch nothing moves but the sums", async ()
   const problem = await planeProblem("training.microBatch=8");
   const start = initialState(problem);
   const before = copy(start.parameters);
-  const program = await openTrainingProgram(problem, start);
   // A program does whole steps; one part alone is the pure function.
-  const { trainingStep } = await import("../../../core/train/training_step.ts");
   const { state } = trainingStep(problem, start, drawBatch(problem, start));
   assertEquals(copy(state.parameters), before);
   assertEquals([...state.counters.part.dataSync(), ...state.counters.step.dataSync()], [1, 0]);
   assert([...state.accumulated["gradients/dense0.kernel"].dataSync()].some((value) => value !== 0));
-  program.dispose();
 });
 
 function copy(record: TensorRecord): Record<string, number[]> {
@@ -137,7 +134,6 @@ Deno.test("averages of several decays follow their own formula", async () => {
     "optimizer.otherAverageDecays=[0.05,0]",
   );
   const start = initialState(problem), before = copy(start.parameters);
-  const { trainingStep } = await import("../../../core/train/training_step.ts");
   const { state } = trainingStep(problem, start, drawBatch(problem, start));
   const after = copy(state.parameters);
   // The warm-up of the decay: at the first step at most 1/10.
