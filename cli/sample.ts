@@ -2,27 +2,16 @@
  * @file `vapo sample`: draws samples from a run and writes them as a picture or as numbers.
  */
 import { resolve } from "@std/path";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command } from "commander";
 import { VapoError } from "../core/errors.ts";
-import {
-  drawSamples,
-  type SampleOptions,
-  type SolverName,
-  solverNames,
-} from "../core/flow/sampler.ts";
-import { odeMethods } from "../core/flow/ode/mod.ts";
-import { sdeMethodNames } from "../core/flow/sde.ts";
+import { drawSamples, type SampleOptions } from "../core/flow/sampler.ts";
 import { gaussianPath } from "../core/homotopy/gaussian_path.ts";
-import type { TensorSpec } from "../core/jit/mod.ts";
-import { parameterShapes } from "../core/potential/description.ts";
 import type { Potential } from "../core/potential/potential.ts";
 import type { DeviceName, TensorRecord } from "../core/tensor/mod.ts";
-import { bestStep, loadAverage } from "../core/train/checkpoint.ts";
 import type { RunConfig } from "../core/train/config.ts";
 import { configuredPotential } from "../core/train/configured_potential.ts";
 import { type SampleSpace, sampleSpace } from "../core/train/data_sets.ts";
-import { newestCheckpoint, readConfig } from "../core/train/run_directory.ts";
-import type { RunStorage } from "../core/train/run_storage.ts";
+import { readConfig } from "../core/train/run_directory.ts";
 import { startDevice } from "./device.ts";
 import {
   deviceOption,
@@ -32,8 +21,15 @@ import {
   wholeNumber,
 } from "./options.ts";
 import { progressBar } from "./progress_bar.ts";
+import { type CheckpointName, checkpointName, chooseCheckpoint } from "./run_checkpoint.ts";
 import { requireRun } from "./run_directories.ts";
 import { directoryStorage } from "./run_storage.ts";
+import {
+  type Sampling,
+  type SamplingFlags,
+  samplingFlags,
+  samplingOptions,
+} from "./sampling_options.ts";
 import {
   defaultOutput,
   encodeSamples,
@@ -44,15 +40,9 @@ import {
 import { standardError, standardOutput } from "./terminal.ts";
 import { shownPath, userPath } from "./user_paths.ts";
 
-interface SampleFlags {
+interface SampleFlags extends SamplingFlags {
   readonly n?: number;
-  readonly solver?: SolverName;
-  readonly steps?: number;
-  readonly rtol?: number;
-  readonly atol?: number;
-  readonly until?: number;
-  readonly seed?: number;
-  readonly checkpoint: number | "last" | "best";
+  readonly checkpoint: CheckpointName;
   readonly out?: string;
   readonly force?: boolean;
   readonly trajectory?: string;
@@ -61,8 +51,6 @@ interface SampleFlags {
   readonly threads?: number;
   readonly refine?: number;
   readonly average?: number;
-  readonly batch?: number;
-  readonly noise?: number;
 }
 
 const epilog = `
@@ -87,19 +75,13 @@ Examples:
 
 /** The command. */
 export function sampleCommand(): Command {
-  return new Command("sample")
+  const command = new Command("sample")
     .description("draw samples from a run")
     .argument("<run>", "the run's directory", placeOnDisk)
-    .option("--n <n>", "how many", wholeNumber(1))
-    .addOption(new Option("--solver <name>", "how the flow is integrated").choices(solverNames))
-    .option("--steps <n>", "equal steps from 0 to the end", wholeNumber(1))
-    .option("--rtol <x>", "relative tolerance of an adaptive solver", positiveNumber("not zero"))
-    .option("--atol <x>", "absolute tolerance of an adaptive solver", positiveNumber("not zero"))
-    .option("--until <u>", "the time at which the flow ends", positiveNumber("not zero"))
-    .option("--seed <n>", "which samples", wholeNumber(0))
-    .option("--checkpoint <step>", "that of a step, last, or best", checkpointStep, "last")
+    .option("--n <n>", "how many", wholeNumber(1));
+  return samplingFlags(command)
+    .option("--checkpoint <step>", "that of a step, last, or best", checkpointName, "last")
     .option("--average <decay>", "the moving average of another decay", positiveNumber("zero too"))
-    .option("--batch <n>", "samples that are integrated together", wholeNumber(1))
     .option(
       "--out <file>",
       "where to: .png, .npy or .csv (default: a new picture in RUN/samples)",
@@ -111,19 +93,8 @@ export function sampleCommand(): Command {
     .addOption(deviceOption().default("auto"))
     .addOption(threadsOption())
     .option("--refine <steps>", "steps of Langevin dynamics at the end", wholeNumber(0))
-    .option(
-      "--noise <x>",
-      "noise of a stochastic solver (default: 0.5)",
-      positiveNumber("zero too"),
-    )
     .addHelpText("after", epilog)
     .action(sample);
-}
-
-function checkpointStep(text: string): number | "last" | "best" {
-  if (text === "last" || text === "best") return text;
-  if (/^\d+$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("Expected last, best, or the step of a checkpoint.");
 }
 
 async function sample(run: string, flags: SampleFlags): Promise<void> {
@@ -131,16 +102,15 @@ async function sample(run: string, flags: SampleFlags): Promise<void> {
   await requireRun(path, location);
   const storage = directoryStorage(path, location);
   const config = await readConfig(storage);
-  const options = samplingOptions(config, flags);
+  const options = drawing(config, flags);
   const space = sampleSpace(config.data);
   requireFits(options, space);
-  const { checkpoint, average } = flags;
-  requireAverage(average, config);
-  const step = checkpoint === "last"
-    ? await lastCheckpoint(storage)
-    : checkpoint === "best"
-    ? await bestCheckpoint(storage)
-    : checkpoint;
+  const { step, load } = await chooseCheckpoint(
+    storage,
+    config,
+    flags.checkpoint,
+    flags.average,
+  );
 
   // Files are checked before the work, not after it.
   const { force = false } = flags;
@@ -159,12 +129,7 @@ async function sample(run: string, flags: SampleFlags): Promise<void> {
 
   const device = await startDevice(flags.device, flags.threads);
   const potential = configuredPotential(config.potential, space.sampleShape);
-  const parameters = await loadAverage(
-    storage,
-    checkpoint === "best" ? "best" : step,
-    parameterSpecs(potential),
-    average === config.optimizer.averageDecay ? undefined : average,
-  );
+  const parameters = await load();
   const begin = performance.now();
   const result = await drawWithProgress(potential, parameters, config, options);
   const seconds = (performance.now() - begin) / 1000;
@@ -201,89 +166,19 @@ function requireFits({ n, frames = 0 }: Drawing, { sampleShape }: SampleSpace): 
   );
 }
 
-type Drawing = SampleOptions & { readonly solver: SolverName };
+type Drawing = Sampling & Pick<SampleOptions, "n" | "frames" | "refineSteps">;
 
 /** The run's sampling options with those of the command line in their place. */
-function samplingOptions(config: RunConfig, flags: SampleFlags): Drawing {
-  const { sampling, seed } = config;
-  const solver = flags.solver ?? sampling.solver;
-  const stochastic = (sdeMethodNames as readonly string[]).includes(solver);
-  const adaptive = !stochastic && odeMethods[solver as keyof typeof odeMethods].adaptive;
-  requireUse(flags.noise, "--noise", stochastic, `solver ${solver} has no noise`, sdeMethodNames);
-  const takesTolerances = adaptive && flags.steps === undefined;
-  const tolerance = flags.rtol === undefined ? "--atol" : "--rtol";
-  requireUse(
-    flags.rtol ?? flags.atol,
-    tolerance,
-    takesTolerances,
-    adaptive ? "--steps asks for equal steps" : `solver ${solver} takes equal steps`,
-    Object.keys(odeMethods).filter((name) => odeMethods[name as keyof typeof odeMethods].adaptive),
-  );
+function drawing(config: RunConfig, flags: SampleFlags): Drawing {
   if (flags.frames !== undefined && flags.trajectory === undefined) {
     throw new VapoError(`--frames ${flags.frames} without --trajectory: name a file for them`);
   }
   return {
-    n: flags.n ?? sampling.n,
-    seed: flags.seed ?? seed,
-    solver,
-    steps: flags.steps ?? sampling.steps,
-    equalSteps: flags.steps !== undefined,
-    rtol: flags.rtol ?? sampling.rtol,
-    atol: flags.atol ?? sampling.atol,
-    until: flags.until ?? (stochastic ? null : sampling.until),
+    ...samplingOptions(config, flags),
+    n: flags.n ?? config.sampling.n,
     frames: flags.trajectory === undefined ? 0 : flags.frames ?? 11,
     refineSteps: flags.refine ?? 0,
-    batchSize: flags.batch ?? sampling.batchSize,
-    ...(flags.noise !== undefined && { noise: flags.noise }),
   };
-}
-
-function requireUse(
-  value: number | undefined,
-  name: string,
-  used: boolean,
-  reason: string,
-  users: readonly string[],
-): void {
-  if (value === undefined || used) return;
-  throw new VapoError(
-    `${name} ${value} has no use: ${reason}; leave it out, or choose ${users.join(", ")}`,
-  );
-}
-
-async function lastCheckpoint(storage: RunStorage): Promise<number> {
-  const step = await newestCheckpoint(storage);
-  if (step !== null) return step;
-  throw new VapoError(
-    `run ${storage.location} has no checkpoint yet: ` +
-      `wait for its first, or go on with it by "vapo train --resume ${storage.location}"`,
-  );
-}
-
-/** The shapes and types of a potential's parameters. */
-function parameterSpecs(potential: Potential): Record<string, TensorSpec> {
-  return Object.fromEntries(
-    Object.entries(parameterShapes(potential)).map((
-      [name, shape],
-    ) => [name, { shape, dtype: "float32" }]),
-  );
-}
-
-async function bestCheckpoint(storage: RunStorage): Promise<number> {
-  const step = await bestStep(storage);
-  if (step !== null) return step;
-  throw new VapoError(
-    `run ${storage.location} has no best checkpoint: expected one that an evaluation has chosen; ` +
-      "name a step, or last",
-  );
-}
-
-function requireAverage(decay: number | undefined, { optimizer }: RunConfig): void {
-  const known = [optimizer.averageDecay, ...optimizer.otherAverageDecays];
-  if (decay === undefined || known.includes(decay)) return;
-  throw new VapoError(
-    `--average ${decay}: the run has no such moving average; expected ${known.join(" or ")}`,
-  );
 }
 
 async function drawWithProgress(

@@ -2,8 +2,7 @@
  * @file Where training data comes from: a distribution, a set of images that lies whole in the
  * device's memory, or one that is read from disk in batches.
  */
-import { cifarFiles, readCifar } from "../data/cifar.ts";
-import { type ImageRecords, joinedRecords } from "../data/image_records.ts";
+import type { ImageRecords } from "../data/image_records.ts";
 import {
   drawImages,
   flipSome,
@@ -14,7 +13,7 @@ import {
 } from "../data/images.ts";
 import { type DataFiles, openPreparedSet, type PreparedSet } from "../data/prepared_set.ts";
 import { type BatchStreamOptions, openBatchStream } from "../data/batch_stream.ts";
-import { mnistImageFiles, readMnist } from "../data/mnist.ts";
+import { preparationCommand, readOriginalImages } from "../data/original_images.ts";
 import { toyDistributions } from "../data/toy.ts";
 import { FormatError, VapoError } from "../errors.ts";
 import { crc32 } from "../formats/crc32.ts";
@@ -149,12 +148,14 @@ export async function openDataSource(
   if (!prepared && options.placement === "stream") {
     throw new VapoError(
       `${files.location} has no ${INDEX}: expected a prepared set to stream from; run ` +
-        `"${preparation(set)}", name its directory with --data, or set data.placement to "device"`,
+        `"${
+          preparationCommand(set.prepared)
+        }", name its directory with --data, or set data.placement to "device"`,
     );
   }
   const { records, names } = prepared
     ? { records: await prepared.readAll(), names: "" }
-    : await readOriginal(set, files);
+    : await readOriginalImages(set.prepared, "train", files);
   const facts = prepared ? preparedFacts(prepared) : originalFacts(records, names, files);
   const images = requireSame(facts, options, files);
   return { ...space, images, ...imagesOnDevice(set, records, options) };
@@ -200,7 +201,7 @@ async function openPrepared(
     throw new FormatError(
       `${files.location}/${INDEX} is of "${set.index.name}", ${set.shape.join("×")}: expected ` +
         `"${prepared}", ${format.stored.join("×")}, for data "${name}"; name its directory, or ` +
-        `run "${preparation({ prepared })}"` +
+        `run "${preparationCommand(prepared)}"` +
         (set.index.name === "folder"
           ? `; to train on these images, --set data.name=folder --set data.size=${set.shape[0]}`
           : ""),
@@ -216,52 +217,6 @@ function placementOf(
 ): "device" | "stream" {
   if (placement !== "auto") return placement;
   return isResident(format, count) ? "device" : "stream";
-}
-
-function preparation({ prepared }: Pick<ImageSet, "prepared">): string {
-  return `vapo data ${prepared} --source PATH`;
-}
-
-/** The training images of a data set's own files, and which those were. */
-async function readOriginal(
-  { prepared }: ImageSet,
-  files: ImageFiles,
-): Promise<{ records: ImageRecords; names: string }> {
-  if (prepared === "mnist" || prepared === "fashion-mnist") {
-    const { count, data } = await readMnist(async (name) => {
-      const bytes = await files.read(name) ?? await files.read(`${name}.gz`);
-      if (bytes) return bytes;
-      throw missing(prepared, files, name);
-    });
-    const labels = new Uint8Array();
-    const records = { count, shape: [28, 28, 1], pixels: data, labels, labelsPerImage: 0 } as const;
-    return { records, names: mnistImageFiles.train };
-  }
-  if (prepared === "cifar10" || prepared === "cifar100") {
-    const parts: ImageRecords[] = [], found: string[] = [];
-    const { train } = cifarFiles[prepared];
-    for (const name of train) {
-      const bytes = await files.read(name);
-      if (!bytes) continue;
-      found.push(name);
-      parts.push(readCifar(bytes, { name: prepared, source: `${files.location}/${name}` }));
-    }
-    // A part of the set is a set: the report says which it was.
-    const names = found.length < train.length
-      ? `${found.join(", ")} (${found.length} of ${train.length} files)`
-      : `${train.length} ${train.length === 1 ? "file" : "files"}`;
-    if (parts.length > 0) return { records: joinedRecords(parts), names };
-    throw missing(prepared, files, cifarFiles[prepared].train.join(", "));
-  }
-  throw missing(prepared, files);
-}
-
-function missing(prepared: string, { location }: ImageFiles, original?: string): VapoError {
-  return new VapoError(
-    `no data set "${prepared}" in ${location}: expected ${INDEX} of a prepared set` +
-      `${original ? ` or ${original}` : ""}; run "${preparation({ prepared })}", or name the ` +
-      "directory with --data",
-  );
 }
 
 type Opened = Omit<DataSource, keyof SampleSpace>;

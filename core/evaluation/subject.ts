@@ -1,0 +1,83 @@
+/**
+ * @file What is evaluated: the averaged parameters of one checkpoint of a run.
+ */
+import { type GaussianPath, gaussianPath } from "../homotopy/gaussian_path.ts";
+import type { TensorSpec } from "../jit/mod.ts";
+import { parameterShapes } from "../potential/description.ts";
+import type { Potential } from "../potential/potential.ts";
+import type { TensorRecord } from "../tensor/mod.ts";
+import type { RunConfig } from "../train/config.ts";
+import { configuredPotential } from "../train/configured_potential.ts";
+import { type SampleSpace, sampleSpace } from "../train/data_sets.ts";
+
+/** What is evaluated. */
+export interface EvaluationSubject {
+  /** The run's name, for people. */
+  readonly name: string;
+  readonly config: RunConfig;
+  readonly space: SampleSpace;
+  readonly path: GaussianPath;
+  readonly potential: Potential;
+  /** Averaged parameters of the checkpoint; they stay the caller's. */
+  readonly parameters: TensorRecord;
+  readonly step: number;
+  /** The decay of that average. */
+  readonly average: number;
+  /** SHA-256 of the parameters: names, shapes and values. */
+  readonly sha256: string;
+}
+
+/** The names, shapes and types of the parameters that a configuration's potential has. */
+export function parameterSpecs(config: RunConfig): Record<string, TensorSpec> {
+  const shapes = parameterShapes(runPotential(config));
+  return Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => [name, { shape, dtype: "float32" }]),
+  );
+}
+
+function runPotential(config: RunConfig): Potential {
+  return configuredPotential(config.potential, sampleSpace(config.data).sampleShape);
+}
+
+/** A checkpoint's parameters with what its configuration makes of them. */
+export async function evaluationSubject(
+  { name, config, parameters, step, average }: Pick<
+    EvaluationSubject,
+    "name" | "config" | "parameters" | "step" | "average"
+  >,
+): Promise<EvaluationSubject> {
+  return {
+    name,
+    config,
+    space: sampleSpace(config.data),
+    path: gaussianPath(config.path),
+    potential: runPotential(config),
+    parameters,
+    step,
+    average,
+    sha256: await parametersSha256(parameters),
+  };
+}
+
+/** SHA-256 of parameters, hexadecimal: of each name and shape in order, and its values. */
+async function parametersSha256(parameters: TensorRecord): Promise<string> {
+  const digests: string[] = [];
+  for (const name of Object.keys(parameters).sort()) {
+    const tensor = parameters[name];
+    const values = await tensor.data();
+    digests.push(
+      `${name} [${tensor.shape}] ${await sha256(
+        new Uint8Array(values.buffer, values.byteOffset, values.byteLength) as Uint8Array<
+          ArrayBuffer
+        >,
+      )}`,
+    );
+  }
+  return await sha256(new TextEncoder().encode(digests.join("\n")));
+}
+
+/** SHA-256, hexadecimal. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
