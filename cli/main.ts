@@ -6,6 +6,7 @@ import manifest from "../deno.json" with { type: "json" };
 import { completionsCommand } from "./completions.ts";
 import { dataCommand } from "./data.ts";
 import { doctorCommand } from "./doctor.ts";
+import { evalCommand } from "./eval.ts";
 import { describeFailure, exitCodes } from "./failures.ts";
 import { presetsCommand } from "./presets.ts";
 import { sampleCommand } from "./sample.ts";
@@ -20,6 +21,7 @@ export function vapoProgram(): Command {
     .addHelpText("after", "\nStart with: vapo train, then vapo sample runs/8gaussians")
     .addCommand(trainCommand())
     .addCommand(sampleCommand())
+    .addCommand(evalCommand())
     .addCommand(dataCommand())
     .addCommand(doctorCommand())
     .addCommand(presetsCommand());

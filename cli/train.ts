@@ -10,6 +10,7 @@ import { parseConfig } from "../core/train/config.ts";
 import { presetNames } from "../core/train/presets.ts";
 import { newestCheckpoint, readConfig, writeConfig } from "../core/train/run_directory.ts";
 import type { RunStorage } from "../core/train/run_storage.ts";
+import type { Evaluation } from "../core/train/evaluation.ts";
 import { isComplete, train, type TrainOutcome } from "../core/train/trainer.ts";
 import { trainingProblem } from "../core/train/training_problem.ts";
 import { startDevice } from "./device.ts";
@@ -19,8 +20,16 @@ import { imageDirectory, imageFiles } from "./image_files.ts";
 import { deviceOption, placeOnDisk, threadsOption, wholeNumber } from "./options.ts";
 import { claimNewDirectory, requireRun } from "./run_directories.ts";
 import { lockRun } from "./run_lock.ts";
+import { openTrainingEvaluation } from "./training_evaluation.ts";
 import { directoryStorage, removeLeftovers } from "./run_storage.ts";
-import { checkedData, chosenConfig, type ConfigOptions, defaultPreset } from "./train_config.ts";
+import {
+  checkedData,
+  chosenConfig,
+  type ConfigOptions,
+  defaultPreset,
+  evaluationOverlay,
+} from "./train_config.ts";
+import { featureChoices } from "../core/evaluation/networks.ts";
 import { trainReport } from "./train_report.ts";
 import { shownPath, userPath } from "./user_paths.ts";
 
@@ -44,6 +53,11 @@ Images are read from --data, by default from data/NAME as "vapo data NAME" makes
 A run goes on with --resume as if it had never stopped. On another machine --device,
 --data and --micro-batch may differ; then it goes on from the same state with the same
 batches, but rounds otherwise.
+
+With --eval-every the run measures its averaged parameters on the way, as "vapo eval"
+does, and keeps the checkpoint that is best by it: checkpoints/best, for "vapo sample
+--checkpoint best". The values are in evaluations.jsonl. An evaluation that fails costs
+the evaluation, not the run.
 
 Ctrl-C finishes the step at hand, saves the run and exits with 130; a second one exits
 at once. Other exit codes: 0 done, 2 something to mend (a loss that is not finite
@@ -86,6 +100,17 @@ export function trainCommand(): Command {
       "a prepared data set, or the files of MNIST, Fashion-MNIST or CIFAR",
       placeOnDisk,
     )
+    .option("--eval-every <k>", "steps between two evaluations of the average", wholeNumber(1))
+    .option("--eval-n <n>", "samples that an evaluation takes (default: 2500)", wholeNumber(2))
+    .addOption(
+      new Option("--eval-metric <name>", "what it measures (default: fid; of points: nll)")
+        .choices(["fid", "kid", "nll"]),
+    )
+    .addOption(
+      new Option("--eval-features <network>", "what fid and kid are of").choices([
+        ...featureChoices,
+      ]),
+    )
     .option("--json", "print JSON objects, one a line, in place of text")
     .addHelpText("after", epilog)
     .action(async (preset: string | undefined, flags: TrainFlags, command: Command) => {
@@ -100,6 +125,7 @@ async function startRun(preset: string | undefined, flags: TrainFlags): Promise<
   const chosen = await chosenConfig(preset, flags);
   const device = await startDevice(chosen.config.device, flags.threads);
   // The run keeps to the device that it was started on, and to where its data lies.
+  const evaluation = await openTrainingEvaluation(chosen.config);
   const data = await openData(chosen.config);
   const config: RunConfig = {
     ...chosen.config,
@@ -117,7 +143,15 @@ async function startRun(preset: string | undefined, flags: TrainFlags): Promise<
   const storage = directoryStorage(claim.directory, claim.location);
   await writeConfig(storage, config);
   try {
-    return await runTraining({ config, device, data, storage, json: flags.json, step: 0 });
+    return await runTraining({
+      config,
+      device,
+      data,
+      evaluation,
+      storage,
+      json: flags.json,
+      step: 0,
+    });
   } catch (error) {
     // A run that did not come to its first step leaves nothing that is in the way of the next try.
     if (await newestCheckpoint(storage) === null) await claim.abandon();
@@ -146,15 +180,21 @@ async function resumeRun(directory: string, flags: TrainFlags, given: string[]):
   }
   const device = await sameDevice(config, location, threads);
   const started = { ...config, device: device.name };
+  const evaluation = await openTrainingEvaluation(started);
   const data = await openData(started);
   if (JSON.stringify(started) !== JSON.stringify(before)) await writeConfig(storage, started);
-  return await runTraining({ config: started, device, data, storage, json, step });
+  return await runTraining({ config: started, device, data, evaluation, storage, json, step });
 }
 
-/** What may differ where a run goes on: its device, where its data is, and what fits the memory. */
-function movedConfig(config: RunConfig, { device, data, microBatch }: TrainFlags): RunConfig {
+/**
+ * What may differ where a run goes on: its device, where its data is, what fits the memory, and what is
+ * measured on the way.
+ */
+function movedConfig(config: RunConfig, flags: TrainFlags): RunConfig {
+  const { device, data, microBatch } = flags;
   return parseConfig({
     ...config,
+    evaluation: { ...config.evaluation, ...evaluationOverlay(flags) },
     ...(device !== undefined && { device }),
     data: checkedData({
       ...config,
@@ -182,7 +222,18 @@ async function sameDevice(
 }
 
 /** What may be given with --resume: it does not change what a run computes, but for rounding. */
-const resumable = ["resume", "json", "threads", "device", "data", "microBatch"];
+const resumable = [
+  "resume",
+  "json",
+  "threads",
+  "device",
+  "data",
+  "microBatch",
+  "evalEvery",
+  "evalN",
+  "evalMetric",
+  "evalFeatures",
+];
 
 /** The options that would change a run, of those on the command line. */
 function givenBeside(preset: string | undefined, command: Command): string[] {
@@ -197,6 +248,8 @@ interface Job {
   readonly config: RunConfig;
   readonly device: DeviceInfo;
   readonly data: DataSource;
+  /** What is measured on the way; undefined for nothing. */
+  readonly evaluation?: Evaluation;
   readonly storage: RunStorage;
   readonly json?: boolean;
   /** The step that the run is at. */
@@ -224,6 +277,8 @@ async function runTraining(job: Job): Promise<number> {
       onNotice: report.notice,
       onStart: report.ready,
       onDrawing: report.drawing,
+      evaluation: job.evaluation,
+      onEvaluated: report.evaluated,
       async onStep(step, metrics, speed) {
         report.stepped(step, metrics, speed);
         if (performance.now() - breath < BREATH_MILLISECONDS) return;

@@ -20,6 +20,10 @@ export interface ConfigOptions {
   readonly device?: string;
   readonly data?: string;
   readonly set: readonly string[];
+  readonly evalEvery?: number;
+  readonly evalN?: number;
+  readonly evalMetric?: string;
+  readonly evalFeatures?: string;
 }
 
 /** The preset that a run starts from where none is named. */
@@ -64,10 +68,8 @@ function presetOf(overlay: unknown): string | undefined {
 }
 
 /** The flags as an overlay; a warm-up that would outlast the steps becomes a tenth of them. */
-function flagsOverlay(
-  config: RunConfig,
-  { steps, batch, microBatch, seed, device, data }: ConfigOptions,
-) {
+function flagsOverlay(config: RunConfig, options: ConfigOptions) {
+  const { steps, batch, microBatch, seed, device, data } = options;
   const tooLong = steps !== undefined && config.optimizer.warmupSteps > steps;
   return {
     ...(seed !== undefined && { seed }),
@@ -78,7 +80,20 @@ function flagsOverlay(
       ...(batch !== undefined && { batchSize: batch }),
       ...(microBatch !== undefined && { microBatch }),
     },
+    evaluation: evaluationOverlay(options),
     optimizer: tooLong ? { warmupSteps: Math.floor(steps / 10) } : {},
+  };
+}
+
+/** What is measured on the way, as the flags say it. */
+export function evaluationOverlay(
+  { evalEvery, evalN, evalMetric, evalFeatures }: Partial<ConfigOptions>,
+): Record<string, unknown> {
+  return {
+    ...(evalEvery !== undefined && { every: evalEvery }),
+    ...(evalN !== undefined && { n: evalN }),
+    ...(evalMetric !== undefined && { metric: evalMetric }),
+    ...(evalFeatures !== undefined && { features: evalFeatures }),
   };
 }
 

@@ -6,7 +6,7 @@ import { byteSize } from "../core/formats/byte_size.ts";
 import { deviceMemory } from "../core/tensor/device_memory.ts";
 import type { RunConfig } from "../core/train/config.ts";
 import type { DataSource } from "../core/train/data_source.ts";
-import type { MetricsLine, SpeedLine } from "../core/train/run_directory.ts";
+import type { EvaluationLine, MetricsLine, SpeedLine } from "../core/train/run_directory.ts";
 import type { RunStorage } from "../core/train/run_storage.ts";
 import type { RunFacts, TrainOutcome } from "../core/train/trainer.ts";
 import { describeDevice } from "./device.ts";
@@ -23,6 +23,8 @@ export interface TrainReport {
   /** So many samples of a picture are drawn. */
   drawing(done: number, total: number): void;
   stepped(step: number, metrics: MetricsLine | null, speed: SpeedLine | null): void;
+  /** A measure was taken. */
+  evaluated(line: EvaluationLine, isBest: boolean): void;
   notice(message: string): void;
   /** The first Ctrl-C has come. */
   stopping(): void;
@@ -80,6 +82,10 @@ function textReport({ config, storage: { location }, step: start }: ReportedRun)
     },
     drawing: (done, total) => notice(`drawing samples: ${done} of ${total}`),
     stepped: (step, metrics) => bar?.update(step, metrics?.loss),
+    evaluated: ({ step, metric, value }, isBest) =>
+      notice(
+        `${metric} ${value.toPrecision(5)} at step ${step}${isBest ? ", the best so far" : ""}`,
+      ),
     notice,
     stopping: () => notice("stopping after this step; Ctrl-C once more to stop at once"),
     closed() {
@@ -119,6 +125,7 @@ function jsonReport({ config, storage: { location }, step: start }: ReportedRun)
     stepped(_step, metrics, speed) {
       if (metrics) print("metrics", { ...metrics, ...speed, seconds: seconds() });
     },
+    evaluated: (line, best) => print("evaluation", { ...line, best }),
     notice: (message) => print("notice", { message }),
     stopping: () => print("stopping", {}),
     closed() {},

@@ -1,12 +1,10 @@
 /**
- * @file PyTorch as a peer: the process `torch_peer.py`, spoken to in JSON lines. It sleeps in a read
- * while others are timed; its threads (OpenMP's and OpenBLAS's) go on spinning for a while after its
- * own work, and the report waits for that before it times another.
+ * @file PyTorch as a peer: a process such as `torch_peer.py`, spoken to in JSON lines. It sleeps in a
+ * read while others are timed; its threads (OpenMP's and OpenBLAS's) go on spinning for a while after
+ * its own work, and the report waits for that before it times another.
  */
 import type { Peer, Variant } from "../train/peer.ts";
 import type { Work } from "../train/works.ts";
-
-const SCRIPT = new URL("./torch_peer.py", import.meta.url).pathname;
 
 /**
  * Large blocks stay with the process instead of going back to the system after each use, which
@@ -20,12 +18,20 @@ const ENVIRONMENT = {
   MALLOC_TOP_PAD_: String(256 * 2 ** 20),
 };
 
-/** PyTorch's peer, with what only it can do. */
-export interface TorchPeer extends Peer {
-  /** The loss and the gradient's norms for given arrays; see `torch_peer.py`. */
-  check(request: unknown): Promise<TorchCheck>;
+/** A program of PyTorch's that answers requests. */
+export interface TorchProcess {
+  /** Its answer to a request. */
+  ask<T>(request: unknown): Promise<T>;
   /** Processor seconds that its process has used so far. */
   processorSeconds(): Promise<number>;
+  /** Ends it. */
+  close(): Promise<void>;
+}
+
+/** PyTorch's peer, with what only it can do. */
+export interface TorchPeer extends Peer, Pick<TorchProcess, "processorSeconds"> {
+  /** The loss and the gradient's norms for given arrays; see `torch_peer.py`. */
+  check(request: unknown): Promise<TorchCheck>;
 }
 
 /** What PyTorch says of a loss. */
@@ -36,9 +42,7 @@ export interface TorchCheck {
   readonly norms: Readonly<Record<string, number>>;
 }
 
-type Ask = <T>(request: unknown) => Promise<T>;
-
-function conversation(process: Deno.ChildProcess): Ask {
+function conversation(process: Deno.ChildProcess): TorchProcess["ask"] {
   const writer = process.stdin.getWriter();
   const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
   const encoder = new TextEncoder();
@@ -70,16 +74,46 @@ async function hasTorch(python: string): Promise<boolean> {
   }
 }
 
-/** Starts PyTorch's process; null where that Python has no PyTorch. */
-export async function openTorch(python: string): Promise<TorchPeer | null> {
+/** Starts a program beside this file; null where that Python has no PyTorch. */
+export async function startTorch(python: string, program: string): Promise<TorchProcess | null> {
   if (!await hasTorch(python)) return null;
   const process = new Deno.Command(python, {
-    args: [SCRIPT],
+    args: ["-B", new URL(program, import.meta.url).pathname],
     stdin: "piped",
     stdout: "piped",
     env: ENVIRONMENT,
   }).spawn();
-  const ask = conversation(process);
+  return {
+    ask: conversation(process),
+    async processorSeconds() {
+      const fields = (await Deno.readTextFile(`/proc/${process.pid}/stat`)).split(") ")[1].split(
+        " ",
+      );
+      return (Number(fields[11]) + Number(fields[12])) / 100; // user and system, in hundredths
+    },
+    async close() {
+      process.kill();
+      await process.status;
+    },
+  };
+}
+
+/** Waits until PyTorch's threads, which spin for a while after their work, are asleep. */
+export async function stillness(torch: Pick<TorchProcess, "processorSeconds">): Promise<void> {
+  let used = await torch.processorSeconds();
+  for (let still = 0, tries = 0; still < 2 && tries < 40; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    const now = await torch.processorSeconds();
+    still = now > used ? 0 : still + 1;
+    used = now;
+  }
+}
+
+/** Starts PyTorch's peer; null where that Python has no PyTorch. */
+export async function openTorch(python: string): Promise<TorchPeer | null> {
+  const process = await startTorch(python, "./torch_peer.py");
+  if (!process) return null;
+  const { ask, processorSeconds, close } = process;
   const threads = navigator.hardwareConcurrency > 1 ? [1, 2] : [1];
   return {
     name: "PyTorch",
@@ -93,16 +127,8 @@ export async function openTorch(python: string): Promise<TorchPeer | null> {
       return (await ask<{ seconds: number[] }>(request)).seconds;
     },
     release: () => ask({ release: true }),
-    async close() {
-      process.kill();
-      await process.status;
-    },
+    close,
     check: (request) => ask({ check: request }),
-    async processorSeconds() {
-      const fields = (await Deno.readTextFile(`/proc/${process.pid}/stat`)).split(") ")[1].split(
-        " ",
-      );
-      return (Number(fields[11]) + Number(fields[12])) / 100; // user and system, in hundredths
-    },
+    processorSeconds,
   };
 }

@@ -4,10 +4,10 @@
  * and features are those of 8-bit images, as the field's are.
  */
 import { crc32 } from "../formats/crc32.ts";
-import type { ImageRecords } from "../data/image_records.ts";
-import { type ImageFormat, imageShape, storedBytes } from "../data/images.ts";
+import { type ImageFormat, imageShape, type ImageSize, storedBytes } from "../data/images.ts";
 import { type OriginalPart, readOriginalImages } from "../data/original_images.ts";
 import { type DataFiles, openPreparedSet, type PreparedSet } from "../data/prepared_set.ts";
+import { randomSubset } from "../metrics/kernel_distance.ts";
 import type { ImageSet } from "../train/data_sets.ts";
 
 /** Images of bytes. */
@@ -29,7 +29,7 @@ export type Split = "train" | "held-out";
 export interface SplitImages extends ByteImages {
   /** As in "cifar10 train". */
   readonly name: string;
-  /** How many the split has in all; `count` of them, the first ones, are here. */
+  /** How many the split has in all; `count` of them are here. */
   readonly available: number;
   /** CRC-32 of these pixels. */
   readonly checksum: number;
@@ -99,7 +99,7 @@ export function bytesAtSize(format: ImageFormat, pixels: Uint8Array): Uint8Array
  * @param set which data set, and what is made of its images
  * @param files its files
  * @param split which part
- * @param limit the most that are taken, the first ones; all where it is left out
+ * @param limit the most that are taken, drawn among all, the same ones each time; all where left out
  * @throws {VapoError} where the files or the split are not there
  * @throws {FormatError} where a file is damaged
  */
@@ -112,12 +112,33 @@ export async function readSplit(
   if (await files.read("index.json") === null) {
     const part: OriginalPart = split === "train" ? "train" : "test";
     const { records } = await readOriginalImages(prepared, part, files);
-    return splitImages(`${prepared} ${part}`, format, records, records.count, limit);
+    const pixels = chosenImages(records.pixels, storedBytes(format), limit);
+    return splitImages(`${prepared} ${part}`, format, pixels, records.count);
   }
+  return await readPreparedSplit(format, files, split, limit);
+}
+
+/**
+ * Reads images of a split of a prepared data set, of whatever size they are stored in.
+ *
+ * @param size pooling and padding of the images
+ * @param files the set's files
+ * @param split which part
+ * @param limit the most that are taken, drawn among all, the same ones each time; all where left out
+ * @throws {VapoError} where the set or the split is not there
+ * @throws {FormatError} where a file is damaged
+ */
+export async function readPreparedSplit(
+  { poolTo, padTo }: ImageSize,
+  files: DataFiles,
+  split: Split,
+  limit = Infinity,
+): Promise<SplitImages> {
   const { set, name } = await openSplit(files, split);
-  const stored: ImageFormat = { ...format, stored: [...set.shape] as [number, number, number] };
-  const records = await firstImages(set, limit);
-  return splitImages(`${set.index.name} ${name}`, stored, records, set.count, limit);
+  const stored: ImageFormat["stored"] = [set.shape[0], set.shape[1], set.shape[2]];
+  const pixels = await someImages(set, limit);
+  const format = { stored, poolTo, padTo };
+  return splitImages(`${set.index.name} ${name}`, format, pixels, set.count);
 }
 
 async function openSplit(
@@ -132,32 +153,62 @@ async function openSplit(
   return { set: await openPreparedSet(files, name), name };
 }
 
-/** The first images of a set, of no more shards than they take. */
-async function firstImages(set: PreparedSet, limit: number): Promise<Pick<ImageRecords, "pixels">> {
+/** A set of at most so many bytes is read whole where a part of it is wanted: 512 MiB. */
+const READ_WHOLE = 2 ** 29;
+
+/** Some images of a set: drawn among all or, of a large set, among those of as many shards as it takes. */
+async function someImages(set: PreparedSet, limit: number): Promise<Uint8Array> {
   const size = set.shape[0] * set.shape[1] * set.shape[2];
-  const pixels = new Uint8Array(Math.min(limit, set.count) * size);
-  let done = 0;
-  for (let shard = 0; done < pixels.length; shard++) {
-    const bytes = await set.readShard(shard);
-    const part = bytes.subarray(0, pixels.length - done);
-    pixels.set(part, done);
-    done += part.length;
+  const few = limit < set.count && set.count * size > READ_WHOLE;
+  const order = few
+    ? shuffledShards(set)
+    : Array.from({ length: set.shards.length }, (_, shard) => shard);
+  let needed = 0, shards = 0;
+  while (shards < order.length && (needed < limit || !few)) {
+    needed += set.shards[order[shards++]].count;
   }
-  return { pixels };
+  const pixels = new Uint8Array(needed * size);
+  let done = 0;
+  for (const shard of order.slice(0, shards)) {
+    const bytes = await set.readShard(shard);
+    pixels.set(bytes, done);
+    done += bytes.length;
+  }
+  return chosenImages(pixels, size, limit);
+}
+
+/** Which images are taken where not all are: the same ones each time. */
+const CHOICE = { seed: 0, subset: 0, set: 0 };
+
+function shuffledShards({ shards }: PreparedSet): Int32Array {
+  return randomSubset(shards.length, shards.length, CHOICE);
+}
+
+/**
+ * So many of the images, drawn without replacement, in their own order: the first ones may be of another
+ * kind than the rest (MNIST's first 5,000 test images are easier than the others, as its authors say).
+ */
+function chosenImages(pixels: Uint8Array, size: number, limit: number): Uint8Array {
+  const count = pixels.length / size;
+  if (count <= limit) return pixels;
+  const chosen = randomSubset(count, limit, CHOICE).sort();
+  const result = new Uint8Array(limit * size);
+  chosen.forEach((image, i) => {
+    result.set(pixels.subarray(image * size, (image + 1) * size), i * size);
+  });
+  return result;
 }
 
 function splitImages(
   name: string,
   format: ImageFormat,
-  { pixels }: Pick<ImageRecords, "pixels">,
+  pixels: Uint8Array,
   available: number,
-  limit: number,
 ): SplitImages {
-  const count = Math.min(limit, available);
-  const taken = bytesAtSize(format, pixels.subarray(0, count * storedBytes(format)));
+  const taken = bytesAtSize(format, pixels);
   return {
     name,
-    count,
+    count: pixels.length / storedBytes(format),
     available,
     shape: imageShape(format),
     pixels: taken,

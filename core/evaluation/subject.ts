@@ -1,6 +1,7 @@
 /**
  * @file What is evaluated: the averaged parameters of one checkpoint of a run.
  */
+import { sha256 } from "../formats/sha256.ts";
 import { type GaussianPath, gaussianPath } from "../homotopy/gaussian_path.ts";
 import type { TensorSpec } from "../jit/mod.ts";
 import { parameterShapes } from "../potential/description.ts";
@@ -39,7 +40,23 @@ function runPotential(config: RunConfig): Potential {
   return configuredPotential(config.potential, sampleSpace(config.data).sampleShape);
 }
 
-/** A checkpoint's parameters with what its configuration makes of them. */
+/**
+ * A checkpoint's parameters with what its configuration makes of them.
+ *
+ * @param from the run's name and configuration, the averaged parameters, their step and decay
+ * @example
+ * ```ts
+ * import { assertMatch } from "@std/assert";
+ * import {
+ *   assignConfig, configuredPotential, evaluationSubject, openDevice, presetConfig, randomKey,
+ * } from "vapo";
+ * await openDevice("cpu");
+ * const config = assignConfig(presetConfig("rings"), ["potential.hidden=[4]"]);
+ * const parameters = configuredPotential(config.potential, [2]).initialize(randomKey(1));
+ * const from = { name: "rings", config, parameters, step: 0, average: 0.999 };
+ * assertMatch((await evaluationSubject(from)).sha256, /^[0-9a-f]{64}$/);
+ * ```
+ */
 export async function evaluationSubject(
   { name, config, parameters, step, average }: Pick<
     EvaluationSubject,
@@ -63,21 +80,9 @@ export async function evaluationSubject(
 async function parametersSha256(parameters: TensorRecord): Promise<string> {
   const digests: string[] = [];
   for (const name of Object.keys(parameters).sort()) {
-    const tensor = parameters[name];
-    const values = await tensor.data();
-    digests.push(
-      `${name} [${tensor.shape}] ${await sha256(
-        new Uint8Array(values.buffer, values.byteOffset, values.byteLength) as Uint8Array<
-          ArrayBuffer
-        >,
-      )}`,
-    );
+    const tensor = parameters[name], { buffer, byteOffset, byteLength } = await tensor.data();
+    const digest = await sha256(new Uint8Array(buffer, byteOffset, byteLength));
+    digests.push(`${name} [${tensor.shape}] ${digest}`);
   }
-  return await sha256(new TextEncoder().encode(digests.join("\n")));
-}
-
-/** SHA-256, hexadecimal. */
-export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return await sha256(digests.join("\n"));
 }

@@ -27,36 +27,44 @@ export function compilesPrograms(): boolean {
 /** A function of the time and of samples, for samples of one shape. */
 export interface FlowFunction<A extends readonly Tensor[]> {
   readonly call: (u: number, ...samples: A) => Tensor;
+  /** Other values for the constants, of the same names and shapes; they stay the caller's. */
+  bind(constants: TensorRecord): void;
   /** Frees what was compiled. */
   dispose(): void;
 }
 
 /**
- * A function of samples [n, …], times [n] and parameters, compiled where the device compiles, for
- * parameters that stay as they are.
+ * A function of samples [n, …], times [n], parameters and constants, compiled where the device
+ * compiles, for parameters that stay as they are. Constants are what is the same in many calls, and
+ * may be bound anew between them.
  *
  * @param f gives one tensor
  * @param samples of the shapes that it will be called with
+ * @param constants must stay alive only where nothing is compiled
  */
 export async function flowFunction<const A extends readonly Tensor[]>(
-  f: (samples: A, time: Tensor, parameters: TensorRecord) => Tensor,
+  f: (samples: A, time: Tensor, parameters: TensorRecord, constants: TensorRecord) => Tensor,
   samples: A,
   parameters: TensorRecord,
+  constants: TensorRecord = {},
 ): Promise<FlowFunction<A>> {
   const n = samples[0].shape[0];
   if (!compilesPrograms()) {
+    let bound = constants;
     return {
-      call: (u, ...samples) => tf.tidy(() => f(samples, tf.fill([n], u), parameters)),
+      call: (u, ...samples) => tf.tidy(() => f(samples, tf.fill([n], u), parameters, bound)),
+      bind: (constants) => bound = constants,
       dispose() {},
     };
   }
   const program = jit(
-    (samples: A, u: Tensor, parameters: TensorRecord) =>
-      f(samples, timesOf(samples[0], u), parameters),
+    (samples: A, u: Tensor, parameters: TensorRecord, constants: TensorRecord) =>
+      f(samples, timesOf(samples[0], u), parameters, constants),
     { static: [2] },
   );
   const zero = tf.scalar(0);
-  const session = await program.load(samples, zero, parameters).finally(() => zero.dispose());
+  const session = await program.load(samples, zero, parameters, constants)
+    .finally(() => zero.dispose());
   return {
     call(u, ...samples) {
       const time = tf.scalar(u);
@@ -66,6 +74,7 @@ export async function flowFunction<const A extends readonly Tensor[]>(
       session.run();
       return session.results();
     },
+    bind: (constants) => session.write(3, constants),
     dispose: () => session.dispose(),
   };
 }
@@ -119,6 +128,13 @@ interface SolverState extends TensorRecord {
 
 /** A fixed-step solver on the device. */
 export interface CompiledSteps {
+  /** How many steps its table has room for. */
+  readonly capacity: number;
+  /**
+   * Starts again from other positions, with other steps, at most `capacity` of them, or with other
+   * draws.
+   */
+  start(x0: Tensor, rows: StepRows, key?: RandomKey): void;
   /** Takes so many steps. */
   run(steps: number): void;
   /** The present position, [n, …sampleShape]; it belongs to the caller. */
@@ -128,29 +144,65 @@ export interface CompiledSteps {
   dispose(): void;
 }
 
+/** What each of the steps of a solver reads: its times and weights. */
+export type StepRows = readonly (readonly number[])[];
+
+/** What the draws of a step are a function of, beside the stream. */
+interface KeyWords extends TensorRecord {
+  /** int32 [2]. */
+  seed: Tensor;
+  /** int32 scalar. */
+  step: Tensor;
+  /** int32 scalar. */
+  firstSample: Tensor;
+}
+
 /** One step: the position after it, from the position, the step's number and its table row. */
 type StepFunction = (
   x: Tensor,
   step: Tensor,
   row: Tensor[],
   parameters: TensorRecord,
-  key: { seed: Tensor; step: Tensor },
+  key: KeyWords,
 ) => Tensor;
+
+/**
+ * Room for so many steps: at least 128 and a power of two, so that one program serves many numbers
+ * of steps. A row more costs a few bytes, and no time.
+ */
+export function stepCapacity(steps: number): number {
+  return Math.max(128, 2 ** Math.ceil(Math.log2(steps)));
+}
+
+function stepTable(rows: StepRows, capacity: number): Tensor {
+  const columns = rows[0].length, table = new Float32Array(capacity * columns);
+  rows.forEach((row, i) => table.set(row, i * columns));
+  return tf.tensor2d(table, [capacity, columns]);
+}
+
+function keyWords(key: RandomKey | undefined): KeyWords {
+  const first = key?.firstSample ?? 0;
+  return {
+    seed: key ? key.seed.clone() : tf.zeros([2], "int32"),
+    step: key ? key.step.clone() : tf.scalar(0, "int32"),
+    firstSample: typeof first === "number" ? tf.scalar(first | 0, "int32") : first.clone(),
+  };
+}
 
 async function compiledSteps(
   advance: StepFunction,
   parameters: TensorRecord,
   x0: Tensor,
-  rows: readonly (readonly number[])[],
+  rows: StepRows,
   key?: RandomKey,
 ): Promise<CompiledSteps> {
-  const columns = rows[0].length;
+  const columns = rows[0].length, capacity = stepCapacity(rows.length);
   const program = jit(
     (
       { x, step, firstNonFinite }: SolverState,
       parameters: TensorRecord,
       table: Tensor,
-      key: { seed: Tensor; step: Tensor },
+      key: KeyWords,
     ) => {
       const row = tf.reshape(tf.gather(table, tf.reshape(step, [1])), [columns]);
       const entries = Array.from(
@@ -167,21 +219,27 @@ async function compiledSteps(
         state: { x: next, step: done, firstNonFinite: tf.where(bad, done, firstNonFinite) },
       };
     },
-    { donate: true, static: [1, 2, 3] },
+    { donate: true, static: [1] },
   );
-  const made = tf.tidy(() =>
-    ({
+  const startState = (x0: Tensor, rows: StepRows, key?: RandomKey) =>
+    tf.tidy(() => ({
       state: { x: x0.clone(), step: tf.scalar(0, "int32"), firstNonFinite: tf.scalar(-1, "int32") },
-      table: tf.tensor2d(rows.map((row) => [...row])),
-      key: key
-        ? { seed: key.seed.clone(), step: key.step.clone() }
-        : { seed: tf.zeros([2], "int32"), step: tf.scalar(0, "int32") },
-    }) as never
-  ) as { state: SolverState; table: Tensor; key: { seed: Tensor; step: Tensor } };
+      table: stepTable(rows, capacity),
+      key: keyWords(key),
+    } as never)) as { state: SolverState; table: Tensor; key: KeyWords };
+  const made = startState(x0, rows, key);
   const session = await program.load(made.state, parameters, made.table, made.key)
     .finally(() => tf.dispose(made as never));
   const state = () => session.state();
   return {
+    capacity,
+    start(x0, rows, key) {
+      const made = startState(x0, rows, key);
+      session.write(0, made.state);
+      session.write(2, made.table);
+      session.write(3, made.key);
+      tf.dispose(made as never);
+    },
     run: (steps) => session.run(steps),
     position() {
       const { x, step, firstNonFinite } = state();
@@ -204,9 +262,17 @@ function timesOf(x: Tensor, u: Tensor): Tensor {
 }
 
 /**
- * An explicit Runge-Kutta method in fixed steps that end at the times of `grid`, from u = 0. Columns
- * of the table: the times of the stages, then h times each coefficient.
+ * The rows of an explicit Runge-Kutta method in fixed steps that end at the times of `grid`, from
+ * u = 0: h, then the times of the stages.
  */
+export function rungeKuttaRows(tableau: Tableau, grid: readonly number[]): StepRows {
+  return grid.map((end, i) => {
+    const t = i === 0 ? 0 : grid[i - 1];
+    return [end - t, ...tableau.nodes.map((node) => t + node * (end - t))];
+  });
+}
+
+/** An explicit Runge-Kutta method in fixed steps that end at the times of `grid`, from u = 0. */
 export function compiledRungeKutta(
   potential: Potential,
   parameters: TensorRecord,
@@ -214,10 +280,6 @@ export function compiledRungeKutta(
   grid: readonly number[],
   x0: Tensor,
 ): Promise<CompiledSteps> {
-  const rows = grid.map((end, i) => {
-    const t = i === 0 ? 0 : grid[i - 1];
-    return [end - t, ...tableau.nodes.map((node) => t + node * (end - t))];
-  });
   return compiledSteps(
     (x, _step, [h, ...times], parameters) => {
       const slopes: Tensor[] = [];
@@ -233,7 +295,7 @@ export function compiledRungeKutta(
     },
     parameters,
     x0,
-    rows,
+    rungeKuttaRows(tableau, grid),
   );
 }
 
@@ -247,6 +309,27 @@ const sdeColumns = [
   "positionWeightThere",
 ] as const satisfies readonly (keyof SdeStepCoefficients<number>)[];
 
+/** What tells one stochastic integration from another. */
+export interface SdeSettings {
+  readonly method: SdeMethod;
+  readonly steps: number;
+  readonly noise: number;
+  readonly key: RandomKey;
+}
+
+/** The rows of a stochastic solver in equal steps from u = 0 to `until`. */
+export function sdeRows(
+  path: GaussianPath,
+  until: number,
+  { steps, noise }: Pick<SdeSettings, "steps" | "noise">,
+): StepRows {
+  const h = until / steps;
+  return Array.from({ length: steps }, (_, i) => {
+    const coefficients = sdeStepCoefficients(path, i, h, noise);
+    return [i * h, (i + 1) * h, ...sdeColumns.map((name) => coefficients[name])];
+  });
+}
+
 /** A stochastic solver in equal steps from u = 0 to `until`. */
 export function compiledSde(
   potential: Potential,
@@ -254,18 +337,9 @@ export function compiledSde(
   path: GaussianPath,
   x0: Tensor,
   until: number,
-  { method, steps, noise, key }: {
-    method: SdeMethod;
-    steps: number;
-    noise: number;
-    key: RandomKey;
-  },
+  settings: SdeSettings,
 ): Promise<CompiledSteps> {
-  const h = until / steps;
-  const rows = Array.from({ length: steps }, (_, i) => {
-    const coefficients = sdeStepCoefficients(path, i, h, noise);
-    return [i * h, (i + 1) * h, ...sdeColumns.map((name) => coefficients[name])];
-  });
+  const { method, key } = settings;
   return compiledSteps(
     (x, step, [here, there, ...entries], parameters, words) => {
       const coefficients = Object.fromEntries(
@@ -277,9 +351,23 @@ export function compiledSde(
     },
     parameters,
     x0,
-    rows,
+    sdeRows(path, until, settings),
     key,
   );
+}
+
+/** What tells one Langevin refinement from another. */
+export interface LangevinSettings {
+  readonly time: number;
+  readonly steps: number;
+  readonly key: RandomKey;
+  readonly coefficients: LangevinCoefficients;
+}
+
+/** The rows of Langevin steps at a time that is held fixed. */
+export function langevinRows({ time, steps, coefficients }: LangevinSettings): StepRows {
+  const { positionWeight, velocityWeight, noise } = coefficients;
+  return Array.from({ length: steps }, () => [time, positionWeight, velocityWeight, noise]);
 }
 
 /** Langevin steps at a time that is held fixed. */
@@ -287,21 +375,18 @@ export function compiledLangevin(
   potential: Potential,
   parameters: TensorRecord,
   x0: Tensor,
-  { time, steps, key, coefficients }: {
-    time: number;
-    steps: number;
-    key: RandomKey;
-    coefficients: LangevinCoefficients;
-  },
+  settings: LangevinSettings,
 ): Promise<CompiledSteps> {
+  const { key } = settings;
   return compiledSteps(
-    (x, step, [u], parameters, words) => {
+    (x, step, [u, positionWeight, velocityWeight, noise], parameters, words) => {
       const velocity = velocityAt(potential, parameters, x, timesOf(x, u));
+      const coefficients = { positionWeight, velocityWeight, noise };
       return langevinStep(x, velocity, langevinKey({ ...key, ...words }, step), coefficients);
     },
     parameters,
     x0,
-    Array.from({ length: steps }, () => [time]),
+    langevinRows(settings),
     key,
   );
 }

@@ -69,10 +69,10 @@ export function refineByLangevin(
 }
 
 /** x ← positionWeight·x + velocityWeight·∇Φ + noise·ξ: a step with the score written out. */
-export interface LangevinCoefficients {
-  readonly positionWeight: number;
-  readonly velocityWeight: number;
-  readonly noise: number;
+export interface LangevinCoefficients<T = number> {
+  readonly positionWeight: T;
+  readonly velocityWeight: T;
+  readonly noise: T;
 }
 
 /** The coefficients at a time; h = stepSize·β². */
@@ -101,7 +101,7 @@ export function langevinStep(
   x: Tensor,
   velocity: Tensor,
   key: RandomKey,
-  { positionWeight, velocityWeight, noise }: LangevinCoefficients,
+  { positionWeight, velocityWeight, noise }: LangevinCoefficients<number | Tensor>,
 ): Tensor {
   return tf.addN([
     tf.mul(x, positionWeight),

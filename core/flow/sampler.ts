@@ -21,10 +21,17 @@ import {
   type CompiledSteps,
   compilesPrograms,
   flowFunctions,
+  langevinRows,
+  rungeKuttaRows,
+  sdeRows,
+  stepCapacity,
+  type StepRows,
 } from "./compiled_flow.ts";
+import { type KeptPrograms, keptPrograms } from "./kept_programs.ts";
 import { langevinCoefficients, refineByLangevin } from "./langevin.ts";
 import { explicitTableau, type OdeMethodName, odeMethodName, odeMethods } from "./ode/methods.ts";
-import { odeSettings } from "./ode/options.ts";
+import { type OdeOptions, odeSettings } from "./ode/options.ts";
+import type { Derivative, JacobianProduct } from "./ode/stepper.ts";
 import { solveOde } from "./ode/solve_ode.ts";
 import { breather } from "./ode/stepping_loop.ts";
 import type { Tableau } from "./ode/tableaus.ts";
@@ -61,6 +68,8 @@ export interface SampleOptions {
   readonly n: number;
   /** What all draws are a function of: an integer in [0, 2⁵³). Draw i is the same whatever n. */
   readonly seed: number;
+  /** The number of the first draw: those from there on, as a larger drawing would have them. Default 0. */
+  readonly firstSample?: number;
   /** Which solver; see {@link odeMethods} and {@link solveSde}. */
   readonly solver: SolverName;
   /** Steps of a fixed-step or stochastic solver. */
@@ -73,6 +82,16 @@ export interface SampleOptions {
   readonly atol: number;
   /** Steps that an adaptive solver tries before it gives up. Default 100,000. */
   readonly maxSteps?: number;
+  /**
+   * Evaluations, products with the Hessian included, that a batch may take. A solver that would take
+   * more is refused, at the start where they are known then. Default any number.
+   */
+  readonly maxEvaluations?: number;
+  /**
+   * Whether an ordinary solver keeps positions in double precision, on the host, and only evaluates
+   * in single precision: for tolerances below 1e-5. Default no.
+   */
+  readonly doublePrecision?: boolean;
   /** The terminal time; null is the path's uMax. Past it only time-implicit potentials go. */
   readonly until: number | null;
   /** How much noise a stochastic solver adds, κ of {@link solveSde}. Default 0.5. */
@@ -99,6 +118,8 @@ export interface SampleResult {
   readonly shape: readonly number[];
   /** Velocity evaluations, of the batch that took most. */
   readonly nfev: number;
+  /** Products with the Hessian of Φ that an implicit solver took besides, of the batch with most. */
+  readonly hessianProducts: number;
   /** [frames, n, …sampleShape], row by row, where frames were asked for. */
   readonly trajectory?: Float32Array;
   /** The time of each frame; a stochastic solver's frames lie on its steps. */
@@ -142,43 +163,130 @@ export async function drawSamples(
   path: GaussianPath,
   options: SampleOptions,
 ): Promise<SampleResult> {
-  const { n, frames = 0, prior } = options;
+  // A program for the flow and one to refine; the last batch, if smaller, takes their places.
+  const sampler = openSampler(potential, parameters, path, options.refineSteps ? 2 : 1);
+  try {
+    return await sampler.draw(options);
+  } finally {
+    sampler.dispose();
+  }
+}
+
+/** Draws samples of one potential, and keeps what is compiled on the way. */
+export interface Sampler {
+  /** As {@link drawSamples}; one drawing must end before the next begins. */
+  draw(options: SampleOptions): Promise<SampleResult>;
+  /** Frees what was compiled; a later drawing compiles it anew. */
+  dispose(): void;
+}
+
+/**
+ * {@link drawSamples} for many drawings from one potential: programs are compiled once for all
+ * batches of one size, solvers that only call the velocity share one program, and other numbers of
+ * fixed steps take the same one too.
+ *
+ * @param potential Φ
+ * @param parameters the potential's; they stay the caller's, and as they are
+ * @param path gives the prior's width, uMax and, to stochastic solvers, the score
+ * @param programs how many compiled programs may be kept at a time; each holds the parameters and
+ * the temporaries of a batch
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { drawSamples, gaussianPath, mlpPotential, openDevice, openSampler, randomKey } from "vapo";
+ * await openDevice("wasm");
+ * const potential = mlpPotential({ dimension: 2, hidden: [8], timeExplicit: true });
+ * const parameters = potential.initialize(randomKey(1)), path = gaussianPath();
+ * const options = {
+ *   n: 6, seed: 0, solver: "heun", steps: 4, rtol: 1e-3, atol: 1e-3, until: null,
+ * } as const;
+ * const sampler = openSampler(potential, parameters, path);
+ * const first = await sampler.draw({ ...options, n: 3 });
+ * const rest = await sampler.draw({ ...options, n: 3, firstSample: 3 });
+ * sampler.dispose();
+ * const { samples } = await drawSamples(potential, parameters, path, { ...options, batchSize: 3 });
+ * assertEquals([...first.samples, ...rest.samples], [...samples]);
+ * ```
+ */
+export function openSampler(
+  potential: Potential,
+  parameters: TensorRecord,
+  path: GaussianPath,
+  programs = 4,
+): Sampler {
+  const kept = keptPrograms(programs);
+  return {
+    async draw(options) {
+      try {
+        return await drawBatches({ potential, parameters, path, kept }, options);
+      } catch (error) {
+        // What was running when it failed may be lost.
+        kept.dispose();
+        throw error;
+      }
+    },
+    dispose: () => kept.dispose(),
+  };
+}
+
+/** A flow, and what is compiled of it. */
+interface CompiledFlow {
+  readonly potential: Potential;
+  readonly parameters: TensorRecord;
+  readonly path: GaussianPath;
+  readonly kept: KeptPrograms;
+}
+
+async function drawBatches(flow: CompiledFlow, options: SampleOptions): Promise<SampleResult> {
+  const { potential, path } = flow;
+  const { n, firstSample = 0, frames = 0, prior } = options;
   const size = sampleSize(potential);
   const batchSize = options.batchSize ?? Math.max(1, Math.floor(2 ** 18 / size));
-  requireWhole("n", n, 1);
-  requireWhole("batchSize", batchSize, 1);
-  requireWhole("frames", frames, 0);
-  requireWhole("refineSteps", options.refineSteps ?? 0, 0);
-  if (prior && prior.length !== n * size) {
-    throw new VapoError(
-      `prior holds ${prior.length} values: expected ${n * size}, n = ${n} samples of ${size}`,
-    );
-  }
+  requireOptions(options, batchSize, size);
   const until = terminalTime(potential, path, options.until, "until");
   const times = frameTimes(frames, until, isSdeMethod(options.solver) ? options.steps : undefined);
   const samples = new Float32Array(n * size);
   const trajectory = frames > 0 ? new Float32Array(frames * n * size) : undefined;
   const key = randomKey(options.seed);
   try {
-    let nfev = 0;
+    let nfev = 0, hessianProducts = 0;
     for (let start = 0; start < n; start += batchSize) {
       const end = Math.min(n, start + batchSize);
-      const batchKey = { ...key, firstSample: start };
+      const batchKey = { ...key, firstSample: firstSample + start };
       const shape = [end - start, ...potential.sampleShape];
       const x0 = prior
         ? tf.tensor(prior.slice(start * size, end * size), shape)
         : priorDraws(path, shape, batchKey);
-      const problem = { potential, parameters, path, until, times, key: batchKey };
+      const problem = { ...flow, until, times, key: batchKey };
       const flowed = await integrate(problem, x0, options).finally(() => x0.dispose());
       samples.set(flowed.samples, start * size);
       flowed.frames.forEach((frame, i) => trajectory!.set(frame, (i * n + start) * size));
       nfev = Math.max(nfev, flowed.nfev);
+      hessianProducts = Math.max(hessianProducts, flowed.hessianProducts);
       options.onProgress?.(end);
     }
     const shape = [n, ...potential.sampleShape];
-    return { samples, shape, nfev, ...(trajectory && { trajectory, times }) };
+    return { samples, shape, nfev, hessianProducts, ...(trajectory && { trajectory, times }) };
   } finally {
     tf.dispose([key.seed, key.step]);
+  }
+}
+
+function requireOptions(
+  { n, firstSample = 0, frames = 0, refineSteps = 0, maxEvaluations, prior }: SampleOptions,
+  batchSize: number,
+  size: number,
+): void {
+  requireWhole("n", n, 1);
+  requireWhole("firstSample", firstSample, 0);
+  requireWhole("batchSize", batchSize, 1);
+  requireWhole("frames", frames, 0);
+  requireWhole("refineSteps", refineSteps, 0);
+  if (maxEvaluations !== undefined) requireWhole("maxEvaluations", maxEvaluations, 1);
+  if (prior && prior.length !== n * size) {
+    throw new VapoError(
+      `prior holds ${prior.length} values: expected ${n * size}, n = ${n} samples of ${size}`,
+    );
   }
 }
 
@@ -200,19 +308,54 @@ function priorDraws({ options }: GaussianPath, shape: number[], key: RandomKey):
   return tf.tidy(() => tf.mul(randomNormal(fork(key, "prior"), shape), options.omega));
 }
 
-interface FlowProblem {
-  readonly potential: Potential;
-  readonly parameters: TensorRecord;
-  readonly path: GaussianPath;
+/**
+ * The draws of the prior N(0, ω²I) that {@link drawSamples} starts from.
+ *
+ * @param potential whatever has the shape of a sample
+ * @param path gives ω
+ * @param options n, seed and firstSample as those of {@link drawSamples}
+ * @returns [n, …sampleShape], row by row
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { gaussianPath, openDevice, priorSamples } from "vapo";
+ * await openDevice("cpu");
+ * const potential = { sampleShape: [2] };
+ * const all = await priorSamples(potential, gaussianPath(), { n: 4, seed: 7 });
+ * const last = await priorSamples(potential, gaussianPath(), { n: 1, seed: 7, firstSample: 3 });
+ * assertEquals([...last], [...all.subarray(6)]);
+ * ```
+ */
+export async function priorSamples(
+  potential: Pick<Potential, "sampleShape">,
+  path: GaussianPath,
+  { n, seed, firstSample = 0 }: Pick<SampleOptions, "n" | "seed" | "firstSample">,
+): Promise<Float32Array> {
+  requireWhole("n", n, 1);
+  requireWhole("firstSample", firstSample, 0);
+  const draws = tf.tidy(() =>
+    priorDraws(path, [n, ...potential.sampleShape], { ...randomKey(seed), firstSample })
+  );
+  return await draws.data().finally(() => draws.dispose()) as Float32Array;
+}
+
+/** One batch of a drawing. */
+interface FlowProblem extends CompiledFlow {
   readonly until: number;
   readonly times: readonly number[];
   readonly key: RandomKey;
 }
 
-interface Flowed {
-  readonly samples: Float32Array;
+/** What a solver has made of a batch. */
+interface Solved {
+  readonly y: Tensor;
   readonly frames: Float32Array[];
   readonly nfev: number;
+  readonly hessianProducts: number;
+}
+
+interface Flowed extends Omit<Solved, "y"> {
+  readonly samples: Float32Array;
 }
 
 async function integrate(
@@ -221,29 +364,31 @@ async function integrate(
   options: SampleOptions,
 ): Promise<Flowed> {
   const { refineSteps = 0 } = options;
-  const { y, frames, nfev } = isSdeMethod(options.solver)
+  const { y, nfev, ...rest } = isSdeMethod(options.solver)
     ? await integrateSde(problem, x0, options)
     : await integrateOde(problem, x0, options);
   const samples = await refine(problem, y, refineSteps).finally(() => y.dispose());
-  return { samples, frames, nfev: nfev + refineSteps };
+  return { ...rest, samples, nfev: nfev + refineSteps };
 }
 
 /** The values of samples after so many steps of Langevin refinement. */
-async function refine(
-  { potential, parameters, path, until, key }: FlowProblem,
-  y: Tensor,
-  steps: number,
-): Promise<Float32Array> {
+async function refine(problem: FlowProblem, y: Tensor, steps: number): Promise<Float32Array> {
   if (steps === 0) return await y.data() as Float32Array;
+  const { potential, parameters, path, until, key } = problem;
   const time = Math.min(until, path.uMax);
   let refined: Tensor;
   if (compilesPrograms()) {
     const coefficients = langevinCoefficients(path, time);
-    const options = { time, steps, key, coefficients };
-    const program = await compiledLangevin(potential, parameters, y, options);
+    const settings = { time, steps, key, coefficients };
+    const program = await startedSteps(
+      problem,
+      "langevin",
+      y,
+      langevinRows(settings),
+      () => compiledLangevin(potential, parameters, y, settings),
+    );
     program.run(steps);
     refined = program.position();
-    program.dispose();
   } else {
     const velocity = velocityField(potential, parameters);
     refined = refineByLangevin(velocity, path, y, { steps, key, time });
@@ -256,8 +401,29 @@ async function refine(
   );
 }
 
-async function integrateOde(problem: FlowProblem, x0: Tensor, options: SampleOptions) {
+/** The program of a fixed-step solver for batches like x0, at the start of its steps. */
+async function startedSteps(
+  { kept, key }: FlowProblem,
+  kind: string,
+  x0: Tensor,
+  rows: StepRows,
+  compile: () => Promise<CompiledSteps>,
+): Promise<CompiledSteps> {
+  const program = await kept.get(
+    `${kind} ${stepCapacity(rows.length)} [${x0.shape}] ${key.stream}`,
+    compile,
+  );
+  program.start(x0, rows, key);
+  return program;
+}
+
+async function integrateOde(
+  problem: FlowProblem,
+  x0: Tensor,
+  options: SampleOptions,
+): Promise<Solved> {
   const { solver, steps, rtol, atol, maxSteps, equalSteps = false, signal } = options;
+  const { doublePrecision = false } = options;
   const method = odeMethodName(solver);
   const fixed = equalSteps || !odeMethods[method].adaptive;
   const settings = {
@@ -270,31 +436,89 @@ async function integrateOde(problem: FlowProblem, x0: Tensor, options: SampleOpt
     signal,
   };
   const tableau = explicitTableau(method);
-  if (fixed && tableau && compilesPrograms()) {
+  if (fixed && tableau) {
     const { grid } = odeSettings([0, problem.until], settings, 0);
-    return await compiledExplicit(problem, x0, { method, tableau, grid: grid!, signal });
+    requireEvaluations(options, grid!.length * tableau.stages.length);
+    if (compilesPrograms() && !doublePrecision) {
+      return await compiledExplicit(problem, x0, { method, tableau, grid: grid!, signal });
+    }
   }
-  const { potential, parameters } = problem;
-  const { velocity, hessianProduct, dispose } = await flowFunctions(
-    potential,
-    parameters,
-    x0,
+  const { potential, parameters, kept } = problem;
+  const { velocity, hessianProduct } = await kept.get(
+    `velocity [${x0.shape}]`,
+    () => flowFunctions(potential, parameters, x0),
   );
-  const solution = await solveOde<Tensor>(velocity, [0, problem.until], x0, {
+  const counted = evaluationCounter(options);
+  const flow = { f: counted(velocity), jvp: counted(hessianProduct) };
+  if (doublePrecision) return await solvedOnHost(problem, x0, flow, settings);
+  const solution = await solveOde<Tensor>(flow.f, [0, problem.until], x0, {
     ...settings,
-    jvp: hessianProduct,
-  }).finally(dispose);
+    jvp: flow.jvp,
+  });
   const frames: Float32Array[] = [];
   for (const { y } of solution.trajectory) {
     frames.push(await y.data() as Float32Array);
     y.dispose();
   }
-  return { y: solution.y, frames, nfev: solution.nfev };
+  const { y, nfev, jacobianProducts } = solution;
+  return { y, frames, nfev, hessianProducts: jacobianProducts };
+}
+
+/** A solution with its positions on the host. */
+async function solvedOnHost(
+  { until }: FlowProblem,
+  x0: Tensor,
+  flow: { f: Derivative<Tensor>; jvp: JacobianProduct<Tensor> },
+  settings: OdeOptions<Float64Array>,
+): Promise<Solved> {
+  const onDevice = (values: Float64Array) => tf.tensor(Float32Array.from(values), x0.shape);
+  const onHost = async (f: () => Tensor | Promise<Tensor>, ...inputs: Tensor[]) => {
+    try {
+      const result = await f();
+      return Float64Array.from(await result.data().finally(() => result.dispose()));
+    } finally {
+      tf.dispose(inputs);
+    }
+  };
+  const f = (u: number, y: Float64Array) => {
+    const x = onDevice(y);
+    return onHost(() => flow.f(u, x), x);
+  };
+  const jvp = (u: number, y: Float64Array, vector: Float64Array) => {
+    const x = onDevice(y), w = onDevice(vector);
+    return onHost(() => flow.jvp(u, x, w), x, w);
+  };
+  const start = Float64Array.from(await x0.data());
+  const solution = await solveOde(f, [0, until], start, { ...settings, jvp });
+  const { nfev, jacobianProducts } = solution;
+  const frames = solution.trajectory.map(({ y }) => Float32Array.from(y));
+  return { y: onDevice(solution.y), frames, nfev, hessianProducts: jacobianProducts };
+}
+
+/** Refuses a number of evaluations above the one allowed. */
+function requireEvaluations(
+  { solver, maxEvaluations = Infinity }: SampleOptions,
+  evaluations: number,
+): void {
+  if (evaluations <= maxEvaluations) return;
+  throw new VapoError(
+    `${solver} takes more evaluations than maxEvaluations = ${maxEvaluations}: ` +
+      "raise it, or take fewer steps or larger tolerances",
+  );
+}
+
+/** Wraps functions so that they are called no more often, together, than is allowed. */
+function evaluationCounter(options: SampleOptions) {
+  let evaluations = 0;
+  return <A extends unknown[], R>(f: (...args: A) => R) => (...args: A): R => {
+    requireEvaluations(options, ++evaluations);
+    return f(...args);
+  };
 }
 
 /** An explicit method in fixed steps, on the device from the first to the last. */
 async function compiledExplicit(
-  { potential, parameters, times }: FlowProblem,
+  problem: FlowProblem,
   x0: Tensor,
   { method, tableau, grid, signal }: {
     method: OdeMethodName;
@@ -302,8 +526,15 @@ async function compiledExplicit(
     grid: readonly number[];
     signal?: AbortSignal;
   },
-) {
-  const program = await compiledRungeKutta(potential, parameters, tableau, grid, x0);
+): Promise<Solved> {
+  const { potential, parameters, times } = problem;
+  const program = await startedSteps(
+    problem,
+    method,
+    x0,
+    rungeKuttaRows(tableau, grid),
+    () => compiledRungeKutta(potential, parameters, tableau, grid, x0),
+  );
   const stops = times.map((time) => time === 0 ? 0 : grid.indexOf(time) + 1);
   const { y, frames } = await runSteps(program, grid.length, stops, signal, (step) => {
     const t = step === 0 ? 0 : grid[step - 1];
@@ -312,12 +543,11 @@ async function compiledExplicit(
     }): the state is not finite; ` +
       "take more steps, or let rk45 or radau choose them";
   });
-  return { y, frames, nfev: grid.length * tableau.stages.length };
+  return { y, frames, nfev: grid.length * tableau.stages.length, hessianProducts: 0 };
 }
 
 /**
- * Runs a compiled solver to its end, with a frame at each of `stops` (steps done, ascending), and
- * frees it.
+ * Runs a compiled solver to its end, with a frame at each of `stops` (steps done, ascending).
  */
 async function runSteps(
   program: CompiledSteps,
@@ -335,36 +565,41 @@ async function runSteps(
       position.dispose();
     }
   };
-  try {
-    await saveDue(0);
-    for (let done = 0; done < steps;) {
-      await breathe();
-      const stop = stops.find((stop) => stop > done) ?? steps;
-      // Somebody who may abort gets a turn after a few steps.
-      const count = Math.min(stop - done, signal ? 4 : Infinity);
-      program.run(count);
-      done += count;
-      await saveDue(done);
-    }
-    const bad = await program.firstNonFinite();
-    if (bad !== null) throw new NonFiniteError(describe(bad));
-    return { y: program.position(), frames };
-  } finally {
-    program.dispose();
+  await saveDue(0);
+  for (let done = 0; done < steps;) {
+    await breathe();
+    const stop = stops.find((stop) => stop > done) ?? steps;
+    // Somebody who may abort gets a turn after a few steps.
+    const count = Math.min(stop - done, signal ? 4 : Infinity);
+    program.run(count);
+    done += count;
+    await saveDue(done);
   }
+  const bad = await program.firstNonFinite();
+  if (bad !== null) throw new NonFiniteError(describe(bad));
+  return { y: program.position(), frames };
 }
 
 async function integrateSde(
   problem: FlowProblem,
   x0: Tensor,
-  { solver, steps, noise, signal }: SampleOptions,
-) {
+  options: SampleOptions,
+): Promise<Solved> {
   const { potential, parameters, path, until, times, key } = problem;
-  const method = solver as SdeMethod;
+  const { steps, noise, signal } = options;
+  const method = options.solver as SdeMethod;
   const stops = times.map((time) => Math.round((time / until) * steps));
+  const settings = sdeSettings(path, until, { method, steps, noise, key });
+  const nfev = sdeEvaluations(method, steps);
+  requireEvaluations(options, nfev);
   if (compilesPrograms()) {
-    const options = sdeSettings(path, until, { method, steps, noise, key });
-    const program = await compiledSde(potential, parameters, path, x0, until, options);
+    const program = await startedSteps(
+      problem,
+      method,
+      x0,
+      sdeRows(path, until, settings),
+      () => compiledSde(potential, parameters, path, x0, until, settings),
+    );
     const { y, frames } = await runSteps(
       program,
       steps,
@@ -372,15 +607,12 @@ async function integrateSde(
       signal,
       () => sdeNotFinite(method, steps),
     );
-    return { y, frames, nfev: sdeEvaluations(method, steps) };
+    return { y, frames, nfev, hessianProducts: 0 };
   }
   const frames: Float32Array[] = [];
   let step = 0;
-  const solution = await solveSde(velocityField(potential, parameters), path, x0, until, {
-    method,
-    steps,
-    noise,
-    key,
+  const { y } = await solveSde(velocityField(potential, parameters), path, x0, until, {
+    ...settings,
     async onStep(_u, x) {
       // Whoever aborts needs a turn to do so.
       if (signal) await new Promise((resolve) => setTimeout(resolve));
@@ -391,5 +623,5 @@ async function integrateSde(
       step++;
     },
   });
-  return { ...solution, frames };
+  return { y, frames, nfev, hessianProducts: 0 };
 }

@@ -192,8 +192,23 @@ export function hutchinsonLaplacianAt(
   time: Tensor,
   key: RandomKey,
 ): Tensor {
-  const signs = tf.sign(tf.sub(randomUniform(key, x.shape), 0.5));
-  return innerProduct(signs, hessianProductAt(potential, parameters, x, signs, time));
+  return probedLaplacianAt(potential, parameters, x, time, probeSigns(key, x.shape));
+}
+
+/** Independent signs, −1 and 1: a probe of Hutchinson's estimator. */
+export function probeSigns(key: RandomKey, shape: number[]): Tensor {
+  return tf.sign(tf.sub(randomUniform(key, shape), 0.5));
+}
+
+/** zᵀ(∇²Φ)z at times given as a tensor: [n]; z has the shape of x. */
+export function probedLaplacianAt(
+  potential: Potential,
+  parameters: TensorRecord,
+  x: Tensor,
+  time: Tensor,
+  z: Tensor,
+): Tensor {
+  return innerProduct(z, hessianProductAt(potential, parameters, x, z, time));
 }
 
 /**

@@ -1,6 +1,7 @@
 /**
- * @file NumPy's .npy format, version 1.0, for float32, float64 and int32 in C order, little-endian
- * (NumPy Enhancement Proposal 1, https://numpy.org/neps/nep-0001-npy-format.html).
+ * @file NumPy's .npy format, version 1.0, for float32, float64 and int32: written in C order,
+ * little-endian; read in any order of elements and bytes (NumPy Enhancement Proposal 1,
+ * https://numpy.org/neps/nep-0001-npy-format.html).
  *
  *     6 bytes   \x93NUMPY
  *     2 bytes   version: 1, 0
@@ -74,7 +75,8 @@ export function encodeNpy({ dtype, shape, data }: NpyArray): Uint8Array<ArrayBuf
 }
 
 /**
- * Reads a .npy file of float32, float64 or int32. The values are a copy.
+ * Reads a .npy file of float32, float64 or int32. The values are a copy, in C order whatever theirs
+ * is in the file.
  *
  * Source: NumPy Enhancement Proposal 1, version 1.0 of the format.
  *
@@ -106,7 +108,7 @@ export function decodeNpy(bytes: Uint8Array, source = "npy file"): NpyArray {
     );
   }
   const header = new TextDecoder("latin1").decode(bytes.subarray(preamble, start));
-  const { dtype, shape } = parseHeader(header, source);
+  const { dtype, shape, isBigEndian, isFortran } = parseHeader(header, source);
   const count = countElements(shape) ?? Infinity;
   const expected = count * arrayTypes[dtype].BYTES_PER_ELEMENT;
   const actual = bytes.length - start;
@@ -120,7 +122,37 @@ export function decodeNpy(bytes: Uint8Array, source = "npy file"): NpyArray {
     );
   }
   const copy = new Uint8Array(bytes.subarray(start));
-  return { dtype, shape, data: new arrayTypes[dtype](copy.buffer) } as NpyArray;
+  if (isBigEndian) reverseBytes(copy, arrayTypes[dtype].BYTES_PER_ELEMENT);
+  const data = new arrayTypes[dtype](copy.buffer);
+  return { dtype, shape, data: isFortran ? rowMajor(data, shape) : data } as NpyArray;
+}
+
+/** Turns the bytes of each element around, in place. */
+function reverseBytes(bytes: Uint8Array, size: number): void {
+  for (let start = 0; start < bytes.length; start += size) {
+    bytes.subarray(start, start + size).reverse();
+  }
+}
+
+/** Values in Fortran order, the first index fastest, in C order, the last one fastest. */
+function rowMajor(data: NpyArray["data"], shape: readonly number[]): NpyArray["data"] {
+  const result = data.slice();
+  if (data.length === 0) return result;
+  const sizes = shape.filter((size) => size > 1);
+  const last = sizes.length - 1;
+  if (last < 1) return result;
+  const strides = sizes.map((_, i) =>
+    sizes.slice(0, i).reduce((product, size) => product * size, 1)
+  );
+  let next = 0;
+  const visit = (dimension: number, at: number): void => {
+    for (let i = 0; i < sizes[dimension]; i++, at += strides[dimension]) {
+      if (dimension === last) result[next++] = data[at];
+      else visit(dimension + 1, at);
+    }
+  };
+  visit(0, 0);
+  return result;
 }
 
 /** One entry of the dictionary: a key and a string, a truth value or a tuple of sizes. */
@@ -130,7 +162,7 @@ const entryPattern =
 function parseHeader(
   header: string,
   source: string,
-): { dtype: NpyArray["dtype"]; shape: number[] } {
+): { dtype: NpyArray["dtype"]; shape: number[]; isBigEndian: boolean; isFortran: boolean } {
   const fields = parseDictionary(header);
   const shape = parseTuple(fields?.shape);
   if (!fields || !shape) {
@@ -140,12 +172,9 @@ function parseHeader(
       }; expected {'descr': ..., 'fortran_order': ..., 'shape': (...), }: it is damaged, use another copy`,
     );
   }
-  if (fields.fortran_order !== "False") {
-    throw new FormatError(
-      `${source} is in Fortran order; expected C order: save numpy.ascontiguousarray(array)`,
-    );
-  }
-  const dtype = dtypes.find((name) => descriptors[name] === fields.descr);
+  const isBigEndian = fields.descr.startsWith(">");
+  const descriptor = fields.descr.replace(/^>/, "<");
+  const dtype = dtypes.find((name) => descriptors[name] === descriptor);
   if (!dtype) {
     throw new FormatError(
       `${source} holds ${JSON.stringify(fields.descr.slice(0, 20))}; expected ${
@@ -153,7 +182,7 @@ function parseHeader(
       }: save array.astype("<f4")`,
     );
   }
-  return { dtype, shape };
+  return { dtype, shape, isBigEndian, isFortran: fields.fortran_order === "True" };
 }
 
 /** The texts of the three entries, or undefined where the header is anything else. */

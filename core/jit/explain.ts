@@ -110,9 +110,11 @@ function describeKernel(kernel: Kernel): string {
       return `${form} ${describeGeometry(kernel.geometry)}${epilogue}`;
     }
     case "winogradConvolution":
-      return `Winograd convolution ${describeGeometry(kernel.geometry)}${epilogue}`;
+      return `Winograd convolution ${describeGeometry(kernel.geometry)} ` +
+        `in tiles of ${kernel.tile.join("×")}${epilogue}`;
     case "winogradFilter":
-      return `Winograd filter ${kernel.inputChannels} → ${kernel.outputChannels}`;
+      return `Winograd filter [${kernel.filterSize}] ${kernel.inputChannels} → ` +
+        `${kernel.outputChannels} for tiles of ${kernel.tile.join("×")}`;
     case "pad":
       return `pad [${kernel.extents}] into ${kernel.size}`;
     case "gather":

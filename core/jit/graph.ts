@@ -82,13 +82,25 @@ export type Operation =
     readonly shape: readonly number[];
   }
   /**
-   * A filter [3, 3, c, o] (or, `transposed`, its turned and transposed twin, as the input gradient
-   * needs it) in the Winograd domain of F(4×4, 3×3): [36, …], packed as the WASM target likes it.
-   * Made by that target's lowering alone.
+   * A filter [fh, fw, c, o] (or, `transposed`, its turned and transposed twin, as the input gradient
+   * needs it) in the Winograd domain for output tiles of `tile` pixels: [cells of an input tile, …],
+   * packed as the WASM target likes it. Made by that target's lowering alone.
    */
-  | { readonly kind: "winogradFilter"; readonly transposed: boolean }
-  /** x, a {@link winogradFilter} → stride-1 convolution with `outputChannels` outputs. */
-  | { readonly kind: "winogradConv2d"; readonly pads: Pads; readonly outputChannels: number };
+  | {
+    readonly kind: "winogradFilter";
+    readonly transposed: boolean;
+    readonly strides: readonly [number, number];
+    readonly tile: readonly [number, number];
+  }
+  /** x, a filter of [fh, fw] taps in the Winograd domain → convolution with `outputChannels` outputs. */
+  | {
+    readonly kind: "winogradConv2d";
+    readonly filterSize: readonly [number, number];
+    readonly strides: readonly [number, number];
+    readonly pads: Pads;
+    readonly outputChannels: number;
+    readonly tile: readonly [number, number];
+  };
 
 /** What is known of a value. */
 export interface ValueType {
@@ -230,13 +242,16 @@ export function infer(
     case "philox":
       return { shape: operation.shape, type: typeOfDraws(operation.distribution) };
     case "winogradFilter": {
-      const [, , c, o] = a.shape;
+      const [height, width, c, o] = a.shape;
+      const { strides, tile } = operation;
       const [inputs, outputs] = operation.transposed ? [o, c] : [c, o];
-      return float([36, Math.ceil(outputs / 8), inputs, 8]);
+      const cells = [height, width].map((taps, axis) => (tile[axis] - 1) * strides[axis] + taps);
+      return float([cells[0] * cells[1], Math.ceil(outputs / 8), inputs, 8]);
     }
     case "winogradConv2d": {
-      const { pads, outputChannels } = operation;
-      return float(convolutionShape(a.shape, [3, 3, a.shape[3], outputChannels], [1, 1], pads));
+      const { filterSize, strides, pads, outputChannels } = operation;
+      const filter = [...filterSize, a.shape[3], outputChannels];
+      return float(convolutionShape(a.shape, filter, strides, pads));
     }
   }
 }

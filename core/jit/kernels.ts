@@ -133,14 +133,20 @@ export type Kernel =
   | {
     readonly kind: "winogradFilter";
     readonly transposed: boolean;
+    /** Of the filter as it is given: height, width. */
+    readonly filterSize: readonly [number, number];
     readonly inputChannels: number;
     readonly outputChannels: number;
+    readonly strides: readonly [number, number];
+    readonly tile: readonly [number, number];
     readonly filter: number;
     readonly output: number;
   }
   | {
     readonly kind: "winogradConvolution";
     readonly geometry: ConvolutionGeometry;
+    /** Height and width of output tiles. */
+    readonly tile: readonly [number, number];
     readonly input: number;
     readonly filter: number;
     readonly output: number;

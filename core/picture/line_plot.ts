@@ -56,7 +56,8 @@ export const PALETTE = [
   "#000000",
 ];
 const FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
-const LEGEND_LINE = 19;
+/** Pixels from one name beside a plot to the next. */
+export const LEGEND_LINE = 19;
 /** Markers on every point of a line of more points than this would hide it. */
 const MARKED_POINTS = 60;
 
@@ -78,7 +79,8 @@ interface DrawnSeries {
   readonly pieces: readonly (readonly (readonly [number, number])[])[];
 }
 
-interface PlotBox {
+/** The rectangle of a plot's data, in pixels. */
+export interface PlotBox {
   readonly left: number;
   readonly right: number;
   readonly top: number;
@@ -143,18 +145,36 @@ export function svgLinePlot(options: LinePlotOptions): string {
     pieces: piecesOf(source, (i) => shown(source, i), toPixel),
   }));
   const lines = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
-    `viewBox="0 0 ${width} ${height}" role="img" font-family="${FONT}" font-size="13" ` +
-    `fill="#26262a">`,
-    `<title>${escapeXml(options.title)}</title>`,
-    `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     ...svgAxes(box, xAxis, yAxis, options),
     ...drawn.flatMap(svgSeries),
     ...svgLegend(drawn, box),
   ];
   if (dropped > 0) lines.push(svgNote(dropped, box, height, xLog || yLog));
+  return svgDocument(options.title, width, height, lines);
+}
+
+/** The text of an SVG file with a plot on white: its elements, in the fonts and ink of all plots. */
+export function svgDocument(
+  title: string,
+  width: number,
+  height: number,
+  elements: readonly string[],
+): string {
+  const lines = [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
+    `viewBox="0 0 ${width} ${height}" role="img" font-family="${FONT}" font-size="13" ` +
+    `fill="#26262a">`,
+    `<title>${escapeXml(title)}</title>`,
+    `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
+    ...elements,
+  ];
   return `${lines.join("\n")}\n</svg>\n`;
 }
+
+/** What the room that a plot takes depends on, beside its axes. */
+type PlotLabels = Pick<LinePlotOptions, "title" | "width" | "height"> & {
+  readonly series: readonly { readonly name: string }[];
+};
 
 /** @throws {ConfigError} if there is no series, one has no points or unequal counts, or a size is off */
 export function checkOptions({ title, series, width = 720, height = 440 }: LinePlotOptions): void {
@@ -188,7 +208,7 @@ export function isShown(value: number, log: boolean): boolean {
 }
 
 /** Where things stand from top to bottom. */
-function rowsOf({ title, series, height = 440 }: LinePlotOptions, noted: boolean) {
+export function rowsOf({ title, series, height = 440 }: PlotLabels, noted: boolean) {
   const top = title ? 44 : 20;
   const below = noted ? 78 : 58;
   const tall = Math.max(height, top + below + series.length * LEGEND_LINE, top + below + 60);
@@ -196,7 +216,7 @@ function rowsOf({ title, series, height = 440 }: LinePlotOptions, noted: boolean
 }
 
 /** Where things stand from left to right; long names widen the picture, not squeeze the plot. */
-function columnsOf({ title, series, width = 720 }: LinePlotOptions, { ticks }: Axis) {
+export function columnsOf({ title, series, width = 720 }: PlotLabels, { ticks }: Axis) {
   const widest = (texts: readonly string[]) =>
     Math.max(0, ...texts.map((text) => estimatedWidth(text, 13)));
   const left = Math.ceil(40 + widest(ticks.labels));
@@ -258,10 +278,16 @@ export function piecesOf(
   return pieces.filter((piece) => piece.length > 0);
 }
 
-/** Two decimals are a hundredth of a pixel. */
-const coordinate = (v: number) => String(Number(v.toFixed(2)));
+/** A number of pixels as text: two decimals are a hundredth of one. */
+export const coordinate = (v: number) => String(Number(v.toFixed(2)));
 
-function svgAxes(box: PlotBox, xAxis: Axis, yAxis: Axis, options: LinePlotOptions): string[] {
+/** Grid, frame, ticks, labels and title. */
+export function svgAxes(
+  box: PlotBox,
+  xAxis: Axis,
+  yAxis: Axis,
+  options: Pick<LinePlotOptions, "title" | "xLabel" | "yLabel">,
+): string[] {
   const { left, right, top, bottom } = box;
   const atX = (v: number) => coordinate(left + xAxis.place(v) * (right - left));
   const atY = (v: number) => coordinate(bottom - yAxis.place(v) * (bottom - top));

@@ -62,6 +62,20 @@ const unetSchema = z.strictObject({
   timeExplicit: z.boolean(),
 });
 
+const evaluationSchema = z.strictObject({
+  /** Steps between two evaluations; null for none. */
+  every: count.nullable(),
+  /** Samples, or of "nll" data, that the measure is taken of. */
+  n: count,
+  /** What is measured; less is better. null takes "fid" of images and "nll" of points. */
+  metric: z.enum(["fid", "kid", "nll"]).nullable(),
+  /** What the features of "fid" and "kid" are of; null takes "classifier" for digits and clothes. */
+  features: z.enum(["inception", "classifier"]).nullable(),
+});
+
+/** The paper's number of samples; nothing is evaluated unasked. */
+const noEvaluation = { every: null, n: 2500, metric: null, features: null };
+
 const configSchema = z.strictObject({
   /** The preset that the configuration started from. */
   preset: z.string(),
@@ -160,6 +174,8 @@ const configSchema = z.strictObject({
     /** Samples that are integrated together; null takes as many as fit 2¹⁸ values. */
     batchSize: count.nullable().default(null),
   }),
+  /** A measure of the averaged parameters on the way, by which the best checkpoint is kept. */
+  evaluation: evaluationSchema.default(noEvaluation),
 });
 
 /**

@@ -5,7 +5,7 @@
 import { VapoError } from "../errors.ts";
 import type { TensorRecord } from "../tensor/mod.ts";
 import { saveBest } from "./checkpoint.ts";
-import { appendEvaluation, readEvaluations } from "./run_directory.ts";
+import { appendEvaluation, type EvaluationLine, readEvaluations } from "./run_directory.ts";
 import type { RunStorage } from "./run_storage.ts";
 import type { TrainingState } from "./state.ts";
 
@@ -48,10 +48,11 @@ export async function evaluateState(
   evaluation: Evaluation,
   state: TrainingState,
   step: number,
-  { storage, signal, onNotice }: {
+  { storage, signal, onNotice, onEvaluated }: {
     readonly storage: RunStorage;
     readonly signal?: AbortSignal;
     readonly onNotice?: (message: string) => void;
+    readonly onEvaluated?: (line: EvaluationLine, isBest: boolean) => void;
   },
 ): Promise<boolean> {
   const { metric } = evaluation;
@@ -68,9 +69,9 @@ export async function evaluateState(
     return true;
   }
   const earlier = (await readEvaluations(storage)).filter((line) => line.metric === metric);
-  if (earlier.every((line) => line.value > value)) {
-    await saveBest(storage, state, step, { metric, value });
-  }
+  const isBest = earlier.every((line) => line.value > value);
+  if (isBest) await saveBest(storage, state, step, { metric, value });
   await appendEvaluation(storage, { step, metric, value });
+  onEvaluated?.({ step, metric, value }, isBest);
   return true;
 }

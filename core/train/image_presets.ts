@@ -73,6 +73,10 @@ const paper: SourcedValues = {
   "sampling.atol": [1e-3, "[VPFB]"],
   "sampling.until": [1.25, `[VPF] integrates to a longer terminal time; ${lost}`],
   "sampling.batchSize": [16, "our choice"],
+  "evaluation.every": [null, "[VPF] 10000, which needs Inception's weights: --eval-every 10000"],
+  "evaluation.n": [2500, "[VPF]"],
+  "evaluation.metric": ["fid", "[VPF]"],
+  "evaluation.features": ["inception", "[VPF]"],
 };
 
 const cifar10: SourcedValues = {

@@ -115,6 +115,7 @@ const plane: RunConfig = {
     until: null,
     batchSize: null,
   },
+  evaluation: { every: null, n: 2500, metric: null, features: null },
 };
 
 /**

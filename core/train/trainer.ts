@@ -10,6 +10,7 @@ import { evaluateState, type Evaluation, hasEvaluation, isEvaluated } from "./ev
 import {
   appendMetrics,
   appendSpeed,
+  type EvaluationLine,
   type MetricsLine,
   newestCheckpoint,
   rewindMetrics,
@@ -46,6 +47,8 @@ export interface TrainOptions {
   readonly onNotice?: (message: string) => void;
   /** A measure of the samples, taken on the way; the run keeps the checkpoint that is best by it. */
   readonly evaluation?: Evaluation;
+  /** Told of each evaluation, and whether it is the best so far. */
+  readonly onEvaluated?: (line: EvaluationLine, isBest: boolean) => void;
 }
 
 /** What is known of a run once its first step is ready. */

@@ -101,21 +101,17 @@ function headKernel(item: Item, epilogue?: Epilogue): Kernel {
       };
     }
     case "winogradConv2d": {
-      const { pads, outputChannels } = operation, [x] = item.shapes;
-      const filter = [3, 3, x[3], outputChannels];
-      const geometry = convolutionGeometry(x, filter, item.shape, { pads, strides: [1, 1] });
-      return { kind: "winogradConvolution", geometry, input: left, filter: right, output, ...more };
+      const { filterSize, outputChannels, tile } = operation, [x] = item.shapes;
+      const filter = [...filterSize, x[3], outputChannels];
+      const geometry = convolutionGeometry(x, filter, item.shape, operation);
+      const operands = { input: left, filter: right };
+      return { kind: "winogradConvolution", geometry, tile, ...operands, output, ...more };
     }
     case "winogradFilter": {
-      const { transposed } = operation, [, , inputChannels, outputChannels] = item.shapes[0];
-      return {
-        kind: "winogradFilter",
-        transposed,
-        inputChannels,
-        outputChannels,
-        filter: left,
-        output,
-      };
+      const { transposed, strides, tile } = operation;
+      const [height, width, inputChannels, outputChannels] = item.shapes[0];
+      const sizes = { filterSize: [height, width], inputChannels, outputChannels } as const;
+      return { kind: "winogradFilter", transposed, ...sizes, strides, tile, filter: left, output };
     }
     case "gather": {
       const [table, indices] = item.shapes, rowSize = sizeOf(table.slice(1));

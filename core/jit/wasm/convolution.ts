@@ -24,7 +24,7 @@ import { packPanel } from "./packing.ts";
 import { emitProduct, type ProductKernel, productScratchCells } from "./product.ts";
 import { biased, rowFinish } from "./row_finish.ts";
 import { emitWinogradGradient, winogradGradientScratchCells } from "./winograd_gradient.ts";
-import { winogradPays } from "./winograd_choice.ts";
+import { winogradGradientPays } from "./winograd_choice.ts";
 
 /** A convolution or one of its gradients. */
 export type ConvolutionKernel = Extract<Kernel, { kind: "convolution" }>;
@@ -41,7 +41,7 @@ export function convolutionScratchCells(kernel: ConvolutionKernel): number {
   const { form, geometry } = kernel;
   if (hasFewResults(kernel)) return fewResultsScratchCells(kernel);
   if (form !== "filterGradient") return packedFilterCells(gatheringOf(form, geometry));
-  if (winogradPays(geometry)) return winogradGradientScratchCells(kernel);
+  if (winogradGradientPays(geometry)) return winogradGradientScratchCells(kernel);
   const { chunks } = planFilterGradient(geometry);
   return chunks * filterRows(geometry) * geometry.outputChannels;
 }
@@ -52,7 +52,7 @@ export function emitConvolution(context: EmitterContext, kernel: ConvolutionKern
   if (product) return emitProduct(context, product);
   if (hasFewResults(kernel)) return emitFewResults(context, kernel);
   if (kernel.form === "filterGradient") {
-    return winogradPays(kernel.geometry)
+    return winogradGradientPays(kernel.geometry)
       ? emitWinogradGradient(context, kernel)
       : filterGradient(context, kernel);
   }

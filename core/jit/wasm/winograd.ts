@@ -1,7 +1,8 @@
 /**
- * @file Convolutions of 3×3 filters by Winograd's F(4×4, 3×3): transforms of input tiles, a product
- * for each of the 36 cells of a tile in the Winograd domain, transforms to output tiles. A thread
- * does all three for as many tiles as its cache holds, before it goes on.
+ * @file Convolutions by Winograd's method: an output tile is Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A for a filter g
+ * and an input tile d. So: transforms of input tiles, a product for each cell of a tile in the
+ * Winograd domain (36 of them for F(4×4, 3×3)), transforms to output tiles. A thread does all three
+ * for as many tiles as its cache holds, before it goes on.
  */
 import type { ConvolutionGeometry, Kernel } from "../kernels.ts";
 import { type Code, control, i32 } from "./assembler.ts";
@@ -11,17 +12,19 @@ import { countedLoop, rowSteps } from "./micro_kernel.ts";
 import { biased, rowFinish } from "./row_finish.ts";
 import {
   locateTile,
+  methodOf,
   pixelAddress,
   pixelAddresses,
   planeBytes,
   type TiledImage,
+  type TileMethod,
   type Tiling,
   tilingOf,
   transformBytes,
   transformInputTile,
   transformOutputTile,
 } from "./winograd_tiles.ts";
-import { inputTile, longestSum, outputTile, planes } from "./winograd_transform.ts";
+import { longestSum } from "./winograd_transform.ts";
 
 /** A convolution with a filter in the Winograd domain. */
 export type WinogradConvolutionKernel = Extract<Kernel, { kind: "winogradConvolution" }>;
@@ -37,7 +40,7 @@ interface TilePlan {
   readonly chunk: number;
 }
 
-function planTiles(tiling: Tiling, channels: number): TilePlan {
+function planTiles(tiling: Tiling, planes: number, channels: number): TilePlan {
   const most = Math.max(12, Math.min(48, Math.floor(cacheBytes / (4 * planes * channels))));
   const { across, bands } = tiling;
   let best = { bands: 1, chunk: evenChunk(across, most), cost: Infinity };
@@ -83,6 +86,7 @@ export function emitWinogradConvolution(
 ): Phase[] {
   const { geometry } = kernel;
   const { module } = context;
+  const method = methodOf(geometry, kernel.tile), { planes } = method;
   const { batch, inputHeight, inputWidth, outputHeight, outputWidth } = geometry;
   const { inputChannels, outputChannels } = geometry;
   const finish = rowFinish(
@@ -91,9 +95,9 @@ export function emitWinogradConvolution(
     batch * outputHeight * outputWidth,
     outputChannels,
   );
-  const tiling = tilingOf(geometry);
+  const tiling = tilingOf(geometry, method);
   const { across, down, bands } = tiling;
-  const plan = planTiles(tiling, inputChannels + outputChannels);
+  const plan = planTiles(tiling, planes, inputChannels + outputChannels);
   const unitTiles = plan.bands * across;
   const lastUnitTiles = (bands % plan.bands || plan.bands) * across;
   const input: TiledImage = {
@@ -109,9 +113,9 @@ export function emitWinogradConvolution(
     planeBytes: planeBytes(plan.chunk * outputChannels),
   };
   const filterPlaneBytes = 4 * Math.ceil(outputChannels / panelWidth) * inputChannels * panelWidth;
-  const unitPixels = Math.min(bands, plan.bands) * outputTile * outputWidth;
+  const unitPixels = Math.min(bands, plan.bands) * tiling.height * outputWidth;
   const places = layoutScratch({
-    temporary: transformBytes,
+    temporary: transformBytes(method),
     table: 4 * planes,
     zeros: 4 * inputChannels,
     nowhere: 4 * outputChannels,
@@ -120,14 +124,14 @@ export function emitWinogradConvolution(
     block: finish.keep ? 0 : 4 * unitPixels * outputChannels,
     finish: finish.scratchBytes,
   });
-  const key = [JSON.stringify([geometry, plan]), finish.key];
+  const key = [JSON.stringify([geometry, kernel.tile, plan]), finish.key];
   const code = module.shared(`winograd:${key}`, () => {
     const made = module.function("winograd", Array(6 + finish.pointers.length).fill("i32"));
     const [start, end, scratch, x, filter, y, ...rest] = made.parameters;
     const [unit, band, bandEnd, firstRow, rowEnd, target] = made.locals("i32", 6);
     const [tile, tileEnd, count, plane] = made.locals("i32", 4);
-    const chunkInput = emitChunkInput(context, geometry, input);
-    const chunkOutput = emitChunkOutput(context, geometry, output);
+    const chunkInput = emitChunkInput(context, geometry, method, input);
+    const chunkOutput = emitChunkOutput(context, geometry, method, output);
     const at = (place: number) => i32.add(scratch.get, i32.const(place));
     const product = (rows: number): BlockProduct => ({
       rows,
@@ -157,7 +161,7 @@ export function emitWinogradConvolution(
     const counts = chunkCounts([unitTiles, ...(bands > plan.bands ? [lastUnitTiles] : [])], plan);
     const rowOf = (band: Code): Code => {
       const image = i32.divU(band, i32.const(down));
-      const row = i32.mul(i32.remU(band, i32.const(down)), i32.const(outputTile));
+      const row = i32.mul(i32.remU(band, i32.const(down)), i32.const(tiling.height));
       return i32.mul(
         i32.add(i32.mul(image, i32.const(outputHeight)), row),
         i32.const(outputWidth),
@@ -255,38 +259,48 @@ export function choose(
 export function emitChunkInput(
   { module }: EmitterContext,
   geometry: ConvolutionGeometry,
+  method: TileMethod,
   image: TiledImage,
 ) {
-  const { padTop, padLeft } = geometry;
-  const tiling = tilingOf(geometry), { across, down } = tiling;
+  const { padTop, padLeft, strideHeight, strideWidth } = geometry;
+  const tiling = tilingOf(geometry, method), { across, down } = tiling;
   const { channels, height, width } = image;
-  const key = [across, down, padTop, padLeft, channels, height, width, image.planeBytes];
+  const tile = [method.vertical.inputs, method.horizontal.inputs] as const;
+  const key = [
+    ...[method.key, across, down, padTop, padLeft, channels, height, width, image.planeBytes],
+  ];
   return module.shared(`winogradInputs:${key}`, () => {
     const made = module.function("winogradInputs", Array(7).fill("i32"));
     const [x, first, count, target, temporary, table, zeros] = made.parameters;
     const [i, band, row, column, pixels] = made.locals("i32", 5);
-    const inside = (value: Code, extent: number): Code =>
-      extent < inputTile ? i32.const(0) : i32.leU(value, i32.const(extent - inputTile));
+    const inside = (value: Code, extent: number, side: number): Code =>
+      extent < side ? i32.const(0) : i32.leU(value, i32.const(extent - side));
+    const inputOf = (output: Code, stride: number, pad: number): Code =>
+      i32.sub(stride === 1 ? output : i32.mul(output, i32.const(stride)), i32.const(pad));
     return made.body(countedLoop(i, i32.const(0), count.get, [
       locateTile({ band, row, column, pixels }, x.get, i32.add(first.get, i.get), tiling, image),
-      row.set(i32.sub(row.get, i32.const(padTop))),
-      column.set(i32.sub(column.get, i32.const(padLeft))),
+      row.set(inputOf(row.get, strideHeight, padTop)),
+      column.set(inputOf(column.get, strideWidth, padLeft)),
       control.if(
-        i32.and(inside(row.get, height), inside(column.get, width)),
-        transformInputTile(module, image, false).call(
+        i32.and(inside(row.get, height, tile[0]), inside(column.get, width, tile[1])),
+        transformInputTile(module, method, image, false).call(
           pixelAddress(image, pixels.get, row.get, column.get),
           target.get,
           temporary.get,
         ),
         [
-          pixelAddresses(module, inputTile, image).call(
+          pixelAddresses(module, tile, image).call(
             pixels.get,
             row.get,
             column.get,
             table.get,
             zeros.get,
           ),
-          transformInputTile(module, image, true).call(table.get, target.get, temporary.get),
+          transformInputTile(module, method, image, true).call(
+            table.get,
+            target.get,
+            temporary.get,
+          ),
         ],
       ),
       target.set(i32.add(target.get, i32.const(4 * channels))),
@@ -301,37 +315,39 @@ export function emitChunkInput(
 function emitChunkOutput(
   { module }: EmitterContext,
   geometry: ConvolutionGeometry,
+  method: TileMethod,
   image: TiledImage,
 ) {
-  const tiling = tilingOf(geometry), { across, down } = tiling;
+  const tiling = tilingOf(geometry, method), { across, down } = tiling;
   const { channels, height, width } = image;
-  const key = [across, down, channels, height, width, image.planeBytes];
+  const tile = [tiling.height, tiling.width] as const;
+  const key = [method.key, across, down, channels, height, width, image.planeBytes];
   return module.shared(`winogradOutputs:${key}`, () => {
     const made = module.function("winogradOutputs", Array(7).fill("i32"));
     const [y, first, count, source, temporary, table, nowhere] = made.parameters;
     const [i, band, row, column, pixels] = made.locals("i32", 5);
-    const inside = (value: Code, extent: number): Code =>
-      extent % outputTile === 0 ? i32.const(1) : i32.leS(value, i32.const(extent - outputTile));
-    const whole = height % outputTile === 0 && width % outputTile === 0;
-    const interior = transformOutputTile(module, image, false).call(
+    const inside = (value: Code, extent: number, side: number): Code =>
+      extent % side === 0 ? i32.const(1) : i32.leS(value, i32.const(extent - side));
+    const whole = height % tile[0] === 0 && width % tile[1] === 0;
+    const interior = transformOutputTile(module, method, image, false).call(
       source.get,
       pixelAddress(image, pixels.get, row.get, column.get),
       temporary.get,
     );
     const edge = (): Code => [
-      pixelAddresses(module, outputTile, image).call(
+      pixelAddresses(module, tile, image).call(
         pixels.get,
         row.get,
         column.get,
         table.get,
         nowhere.get,
       ),
-      transformOutputTile(module, image, true).call(source.get, table.get, temporary.get),
+      transformOutputTile(module, method, image, true).call(source.get, table.get, temporary.get),
     ];
     return made.body(countedLoop(i, i32.const(0), count.get, [
       locateTile({ band, row, column, pixels }, y.get, i32.add(first.get, i.get), tiling, image),
       whole ? interior : control.if(
-        i32.and(inside(row.get, height), inside(column.get, width)),
+        i32.and(inside(row.get, height, tile[0]), inside(column.get, width, tile[1])),
         interior,
         edge(),
       ),

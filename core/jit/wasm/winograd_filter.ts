@@ -1,6 +1,6 @@
 /**
- * @file Filters in the Winograd domain: [36][outputs/8][inputs][8], panels as the micro-kernel reads
- * them, with zeros beyond the last output.
+ * @file Filters in the Winograd domain: [planes][outputs/8][inputs][8], panels as the micro-kernel
+ * reads them, with zeros beyond the last output.
  */
 import type { Kernel } from "../kernels.ts";
 import {
@@ -16,8 +16,14 @@ import { panelWidth } from "./block_product.ts";
 import type { EmitterContext, Phase } from "./emitter.ts";
 import { countedLoop, loadLanes } from "./micro_kernel.ts";
 import { gatherLanes } from "./packing.ts";
-import { planeBytes, transformBytes, transformTile } from "./winograd_tiles.ts";
-import { filterTransform, inputTile, planes } from "./winograd_transform.ts";
+import {
+  alongBoth,
+  planeBytes,
+  type TileMethod,
+  tileMethod,
+  transformBytes,
+  transformTile,
+} from "./winograd_tiles.ts";
 
 /** A filter's transform. */
 export type WinogradFilterKernel = Extract<Kernel, { kind: "winogradFilter" }>;
@@ -41,6 +47,9 @@ export function emitWinogradFilter(
   kernel: WinogradFilterKernel,
 ): Phase[] {
   const { inputChannels, outputChannels, transposed } = kernel;
+  const method = tileMethod(kernel.filterSize, kernel.strides, kernel.tile);
+  const { planes } = method;
+  const blockAt = transformBytes(method);
   // Rows and columns of the matrices that come out.
   const [rows, columns] = transposed
     ? [outputChannels, inputChannels]
@@ -50,14 +59,14 @@ export function emitWinogradFilter(
   const blocks = Math.ceil(rows / blockRows);
   const [rowStride, columnStride] = transposed ? [1, outputChannels] : [outputChannels, 1];
   const code = module.shared(
-    `winogradFilter:${[inputChannels, outputChannels, transposed]}`,
+    `winogradFilter:${[inputChannels, outputChannels, transposed, method.key]}`,
     () => {
       const made = module.function("winogradFilter", Array(5).fill("i32"));
       const [start, end, scratch, from, to] = made.parameters;
       const [unit, panel, row, count] = made.locals("i32", 4);
       const transform = (width: number): Code =>
         [0, 1].map((half) =>
-          transformRows(module, kernel, Math.max(0, Math.min(4, width - 4 * half))).call(
+          transformRows(module, kernel, method, Math.max(0, Math.min(4, width - 4 * half))).call(
             i32.add(
               i32.add(from.get, i32.const(16 * columnStride * half)),
               i32.add(
@@ -65,7 +74,7 @@ export function emitWinogradFilter(
                 i32.mul(row.get, i32.const(4 * rowStride)),
               ),
             ),
-            i32.add(scratch.get, i32.const(transformBytes + 16 * half)),
+            i32.add(scratch.get, i32.const(blockAt + 16 * half)),
             scratch.get,
             count.get,
           )
@@ -80,8 +89,8 @@ export function emitWinogradFilter(
           transform(tail),
           panels > 1 ? transform(panelWidth) : undefined,
         ),
-        copyPlanes(module, 4 * panels * rows * panelWidth).call(
-          i32.add(scratch.get, i32.const(transformBytes)),
+        copyPlanes(module, planes, 4 * panels * rows * panelWidth).call(
+          i32.add(scratch.get, i32.const(blockAt)),
           i32.add(
             to.get,
             i32.shl(i32.add(i32.mul(panel.get, i32.const(rows)), row.get), i32.const(5)),
@@ -95,14 +104,18 @@ export function emitWinogradFilter(
     code,
     pointers: [address(kernel.filter), address(kernel.output)],
     units: panels * blocks,
-    scratchBytes: transformBytes + planes * blockPlaneBytes,
+    scratchBytes: blockAt + planes * blockPlaneBytes,
     work: 3 * planes * rows * columns,
   }];
 }
 
 /** The function (block, target, bytes) that moves a block's planes to where they belong. */
-function copyPlanes(module: ModuleBuilder, targetPlaneBytes: number): FunctionBuilder {
-  return module.shared(`copyPlanes:${targetPlaneBytes}`, () => {
+function copyPlanes(
+  module: ModuleBuilder,
+  planes: number,
+  targetPlaneBytes: number,
+): FunctionBuilder {
+  return module.shared(`copyPlanes:${[planes, targetPlaneBytes]}`, () => {
     const made = module.function("copyPlanes", ["i32", "i32", "i32"]);
     const [from, to, bytes] = made.parameters;
     const [plane, i] = made.locals("i32", 2);
@@ -124,19 +137,24 @@ function copyPlanes(module: ModuleBuilder, targetPlaneBytes: number): FunctionBu
 /** The function (filter, target, temporary, count) for so many rows of half a panel. */
 function transformRows(
   module: ModuleBuilder,
-  { inputChannels, outputChannels, transposed }: WinogradFilterKernel,
+  { filterSize: [height, width], inputChannels, outputChannels, transposed }: WinogradFilterKernel,
+  method: TileMethod,
   lanes: number,
 ): FunctionBuilder {
-  const key = [inputChannels, outputChannels, transposed, lanes];
+  const across = method.horizontal.inputs;
+  const key = [inputChannels, outputChannels, transposed, method.key, lanes];
   return module.shared(`winogradFilterRows:${key}`, () => {
     const made = module.function("winogradFilterRows", Array(4).fill("i32"));
     const [from, to, temporary, count] = made.parameters;
     const [i, column, target] = made.locals("i32", 3);
     const tap = 4 * inputChannels * outputChannels;
-    const { constants, code } = transformTile(made, filterTransform, temporary, {
-      firstColumn: column.set(transposed ? i32.add(from.get, i32.const(2 * tap)) : from.get),
-      load: (row) => {
-        const offset = tap * 3 * (transposed ? 2 - row : row);
+    // Turned, columns run backwards; where they are counted up, from the last one on.
+    const lead = transposed && height > 1 ? width - 1 : 0;
+    const { constants, code } = transformTile(made, alongBoth(method, "filter"), temporary, {
+      firstColumn: column.set(i32.add(from.get, i32.const(tap * lead))),
+      load: (i, j) => {
+        const last = width - 1 - lead;
+        const offset = tap * (transposed ? width * (height - 1 - i) + last - j : width * i + j);
         if (lanes === 0) return f32x4.const(0);
         return transposed
           ? gatherLanes(column, lanes, outputChannels, offset)
@@ -144,8 +162,8 @@ function transformRows(
       },
       nextColumn: column.set(i32.add(column.get, i32.const(transposed ? -tap : tap))),
       firstRow: target.set(to.get),
-      store: (j, value) => v128.store(target.get, value, blockPlaneBytes * j),
-      nextRow: target.set(i32.add(target.get, i32.const(inputTile * blockPlaneBytes))),
+      store: (i, j, value) => v128.store(target.get, value, blockPlaneBytes * (across * i + j)),
+      nextRow: target.set(i32.add(target.get, i32.const(across * blockPlaneBytes))),
     });
     return made.body(
       constants,

@@ -17,26 +17,33 @@ import { countedLoop, loadLanes } from "./micro_kernel.ts";
 import { biased, rowFinish } from "./row_finish.ts";
 import { emitChunkInput } from "./winograd.ts";
 import {
+  filterGradientTransform,
+  gradientMethod,
+  outputGradientTransform,
+} from "./winograd_gradient_transform.ts";
+import {
   channelLoop,
   locateTile,
   pixelAddresses,
   planeBytes,
   type TiledImage,
+  tileMethod,
+  type TileTransforms,
   type Tiling,
   tilingOf,
   transformBytes,
   transformTile,
 } from "./winograd_tiles.ts";
-import {
-  filterGradientTransform,
-  inputTile,
-  longestSum,
-  outputGradientTransform,
-  outputTile,
-  planes,
-} from "./winograd_transform.ts";
+import { longestSum, type Transform } from "./winograd_transform.ts";
 
 type ConvolutionKernel = Extract<Kernel, { kind: "convolution" }>;
+
+/** Sides of tiles, in the output and in the input. */
+const { outputs: outputTile, inputs: inputTile } = gradientMethod;
+/** Cells of a tile in the Winograd domain. */
+const planes = inputTile * inputTile;
+const method = tileMethod([3, 3], [1, 1], [outputTile, outputTile]);
+const temporaryBytes = transformBytes(method);
 
 /** Bytes of the transformed tiles of a chunk, at most. */
 const chunkBytes = 4 << 20;
@@ -61,7 +68,7 @@ interface GradientPlan {
 
 function planGradient(geometry: ConvolutionGeometry): GradientPlan {
   const { inputChannels, outputChannels } = geometry;
-  const tiling = tilingOf(geometry);
+  const tiling = tilingOf(geometry, method);
   const tiles = tiling.bands * tiling.across;
   const paddedOutputs = Math.ceil(outputChannels / panelWidth) * panelWidth;
   const most = Math.max(
@@ -122,7 +129,7 @@ function transformPhase(
   const { geometry } = kernel;
   const { module, kernelScratch } = context;
   const { input, output, places } = plan;
-  const tableAt = transformBytes, zerosAt = tableAt + alignBytes(4 * planes);
+  const tableAt = temporaryBytes, zerosAt = tableAt + alignBytes(4 * planes);
   const zeroBytes = 4 * Math.max(input.channels, output.channels);
   const code = module.shared(`winogradGradientTiles:${JSON.stringify(geometry)}`, () => {
     const made = module.function("winogradGradientTiles", Array(9).fill("i32"));
@@ -149,7 +156,7 @@ function transformPhase(
           number.set(i32.const(tilesPerUnit)),
         ),
         transform(
-          emitChunkInput(context, geometry, input),
+          emitChunkInput(context, geometry, method, input),
           x.get,
           i32.add(inputs.get, i32.mul(tile.get, i32.const(4 * input.channels))),
         ),
@@ -192,7 +199,7 @@ function emitChunkGradient(
     const [i, band, row, column, pixels] = made.locals("i32", 5);
     return made.body(countedLoop(i, i32.const(0), count.get, [
       locateTile({ band, row, column, pixels }, dy.get, i32.add(first.get, i.get), tiling, output),
-      pixelAddresses(module, outputTile, output).call(
+      pixelAddresses(module, [outputTile, outputTile], output).call(
         pixels.get,
         row.get,
         column.get,
@@ -217,11 +224,11 @@ function transformGradientTile(
     const [offset, column, row] = made.locals("i32", 3);
     const panelBytes = 4 * panelWidth * chunk;
     const group = (lanes: number) =>
-      transformTile(made, outputGradientTransform, temporary, {
+      transformTile(made, both(outputGradientTransform), temporary, {
         firstColumn: column.set(table.get),
-        load: (i) =>
+        load: (i, j) =>
           loadLanes(
-            i32.add(i32.load(column.get, 4 * outputTile * i), offset.get),
+            i32.add(i32.load(column.get, 4 * (outputTile * i + j)), offset.get),
             lanes,
             0,
           ),
@@ -232,7 +239,7 @@ function transformGradientTile(
             i32.mul(i32.shrU(offset.get, i32.const(5)), i32.const(panelBytes)),
           ),
         ),
-        store: (i, value) => v128.store(row.get, value, planeBytes * i),
+        store: (i, j, value) => v128.store(row.get, value, planeBytes * (inputTile * i + j)),
         nextRow: row.set(i32.add(row.get, i32.const(inputTile * planeBytes))),
       });
     const tail = channels % 4;
@@ -319,6 +326,11 @@ function productPhase(
   };
 }
 
+/** The same along both axes. */
+function both(transform: Transform): TileTransforms {
+  return { vertical: transform, horizontal: transform };
+}
+
 /** From the Winograd domain to the filter's gradient. */
 function finalPhase(
   context: EmitterContext,
@@ -360,7 +372,7 @@ function finalPhase(
         target.set(
           finish.keep
             ? i32.add(to.get, i32.mul(first.get, i32.const(rowBytes)))
-            : i32.add(scratch.get, i32.const(transformBytes)),
+            : i32.add(scratch.get, i32.const(temporaryBytes)),
         ),
         countedLoop(
           row,
@@ -381,7 +393,7 @@ function finalPhase(
             rest,
             tapRow.get,
             i32.add(tapRow.get, i32.sub(last.get, first.get)),
-            i32.add(scratch.get, i32.const(transformBytes + blockBytes)),
+            i32.add(scratch.get, i32.const(temporaryBytes + blockBytes)),
             biased(
               i32.add(target.get, i32.mul(tap.get, i32.const(tapRows * rowBytes))),
               tapRow.get,
@@ -400,7 +412,7 @@ function finalPhase(
       ...finish.pointers,
     ],
     units,
-    scratchBytes: transformBytes + blockBytes + finish.scratchBytes,
+    scratchBytes: temporaryBytes + blockBytes + finish.scratchBytes,
     work: 4 * planes * inputChannels * outputChannels,
   };
 }
@@ -417,12 +429,12 @@ function transformFilterGradient(
     const made = module.function("winogradFilterGradient", ["i32", "i32", "i32"]);
     const [from, to, temporary] = made.parameters;
     const [offset, column, row] = made.locals("i32", 3);
-    const { constants, code } = transformTile(made, filterGradientTransform, temporary, {
+    const { constants, code } = transformTile(made, both(filterGradientTransform), temporary, {
       firstColumn: column.set(i32.add(from.get, offset.get)),
-      load: (i) => v128.load(column.get, inputTile * planeBytes * i),
+      load: (i, j) => v128.load(column.get, planeBytes * (inputTile * i + j)),
       nextColumn: column.set(i32.add(column.get, i32.const(planeBytes))),
       firstRow: row.set(i32.add(to.get, offset.get)),
-      store: (i, value) => v128.store(row.get, value, tapBytes * i),
+      store: (i, j, value) => v128.store(row.get, value, tapBytes * (3 * i + j)),
       nextRow: row.set(i32.add(row.get, i32.const(3 * tapBytes))),
     });
     return made.body(constants, channelLoop(offset, outputChannels, code));

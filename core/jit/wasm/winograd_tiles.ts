@@ -1,6 +1,7 @@
 /**
- * @file Two-dimensional Winograd transforms of single tiles, four channels at a time: a 1-D transform
- * of all columns, then of all rows. Loops rather than straight code, since there may be many shapes.
+ * @file Winograd transforms of single tiles, four channels at a time: a 1-D transform of all columns,
+ * then of all rows, or one of them alone where a filter has taps along one axis only. Loops rather
+ * than straight code, since there may be many shapes.
  */
 import {
   type Code,
@@ -14,15 +15,42 @@ import {
 import type { ConvolutionGeometry } from "../kernels.ts";
 import { alignBytes } from "./emitter.ts";
 import { countedLoop } from "./micro_kernel.ts";
-import {
-  inputTile,
-  inputTransform,
-  outputTile,
-  outputTransform,
-  type Transform,
-} from "./winograd_transform.ts";
+import { type AxisTransforms, axisTransforms, type Transform } from "./winograd_transform.ts";
 
-/** How many tiles there are. */
+/** How tiles of a convolution are transformed: along columns, then along rows. */
+export interface TileMethod {
+  readonly vertical: AxisTransforms;
+  readonly horizontal: AxisTransforms;
+  /** Cells of a tile in the Winograd domain. */
+  readonly planes: number;
+  /** Names it. */
+  readonly key: string;
+}
+
+/** The method for filters of [height, width] taps and output tiles of so many pixels. */
+export function tileMethod(
+  [height, width]: readonly [number, number],
+  strides: readonly [number, number],
+  tile: readonly [number, number],
+): TileMethod {
+  const vertical = axisTransforms({ taps: height, stride: strides[0], outputs: tile[0] });
+  const isSquare = height === width && strides[0] === strides[1] && tile[0] === tile[1];
+  const horizontal = isSquare
+    ? vertical
+    : axisTransforms({ taps: width, stride: strides[1], outputs: tile[1] });
+  return {
+    ...{ vertical, horizontal },
+    planes: vertical.inputs * horizontal.inputs,
+    key: `${[height, width, ...strides, ...tile]}`,
+  };
+}
+
+/** The method of a convolution. */
+export function methodOf(g: ConvolutionGeometry, tile: readonly [number, number]): TileMethod {
+  return tileMethod([g.filterHeight, g.filterWidth], [g.strideHeight, g.strideWidth], tile);
+}
+
+/** How many tiles there are, and how large they are. */
 export interface Tiling {
   /** In a row of tiles. */
   readonly across: number;
@@ -30,13 +58,19 @@ export interface Tiling {
   readonly down: number;
   /** Rows of tiles in all images. */
   readonly bands: number;
+  /** Of output tiles. */
+  readonly height: number;
+  readonly width: number;
 }
 
 /** The tiles of a convolution's output. */
-export function tilingOf({ batch, outputHeight, outputWidth }: ConvolutionGeometry): Tiling {
-  const across = Math.ceil(outputWidth / outputTile);
-  const down = Math.ceil(outputHeight / outputTile);
-  return { across, down, bands: batch * down };
+export function tilingOf(
+  { batch, outputHeight, outputWidth }: ConvolutionGeometry,
+  { vertical, horizontal }: Pick<TileMethod, "vertical" | "horizontal">,
+): Tiling {
+  const height = vertical.outputs, width = horizontal.outputs;
+  const across = Math.ceil(outputWidth / width), down = Math.ceil(outputHeight / height);
+  return { across, down, bands: batch * down, height, width };
 }
 
 /** Code that finds a tile's image (at `pixels`) and, among its output pixels, the tile's first. */
@@ -48,16 +82,16 @@ export function locateTile(
     readonly pixels: Local;
   },
   images: Code,
-  tile: Code,
-  { across, down }: Tiling,
+  number: Code,
+  { across, down, ...tile }: Tiling,
   { channels, height, width }: TiledImage,
 ): Code {
   return [
-    band.set(i32.divU(tile, i32.const(across))),
+    band.set(i32.divU(number, i32.const(across))),
     column.set(
       i32.mul(
-        i32.sub(tile, i32.mul(band.get, i32.const(across))),
-        i32.const(outputTile),
+        i32.sub(number, i32.mul(band.get, i32.const(across))),
+        i32.const(tile.width),
       ),
     ),
     pixels.set(
@@ -66,7 +100,7 @@ export function locateTile(
         i32.mul(i32.divU(band.get, i32.const(down)), i32.const(4 * height * width * channels)),
       ),
     ),
-    row.set(i32.mul(i32.remU(band.get, i32.const(down)), i32.const(outputTile))),
+    row.set(i32.mul(i32.remU(band.get, i32.const(down)), i32.const(tile.height))),
   ];
 }
 
@@ -83,8 +117,10 @@ export function pixelAddress(
   );
 }
 
-/** Bytes that a 2-D transform needs in passing. */
-export const transformBytes = 640;
+/** Bytes that transforms of a tile need in passing. */
+export function transformBytes({ planes }: Pick<TileMethod, "planes">): number {
+  return alignBytes(16 * planes);
+}
 
 /** Bytes from a plane of so many cells to the next: not a power of two, which caches dislike. */
 export function planeBytes(cells: number): number {
@@ -92,49 +128,75 @@ export function planeBytes(cells: number): number {
   return bytes % 128 === 0 ? bytes + 64 : bytes;
 }
 
-/** How a 2-D transform finds and leaves its tile. */
+/** How a transform finds and leaves its tile. */
 export interface TileAccess {
   /** Goes to the first column, */
   readonly firstColumn: Code;
-  /** loads row i of the present column, */
-  readonly load: (i: number) => Code;
+  /** loads a cell of some row, and of the column so many after the present one, */
+  readonly load: (row: number, column: number) => Code;
   /** and goes on to the next. */
   readonly nextColumn: Code;
   /** Goes to the first row of the result, */
   readonly firstRow: Code;
-  /** stores column i of the present row, */
-  readonly store: (i: number, value: Code) => Code;
+  /** stores a cell of the row so many after the present one, and of some column, */
+  readonly store: (row: number, column: number, value: Code) => Code;
   /** and goes on to the next. */
   readonly nextRow: Code;
 }
 
-/** The code of a 2-D transform, and what has to be in front of it once. */
+/** The transforms of a tile's columns and of its rows. */
+export interface TileTransforms {
+  readonly vertical: Transform;
+  readonly horizontal: Transform;
+}
+
+/** One of the three transforms of a method, along both axes. */
+export function alongBoth(
+  { vertical, horizontal }: TileMethod,
+  which: "input" | "filter" | "output",
+): TileTransforms {
+  return { vertical: vertical[which], horizontal: horizontal[which] };
+}
+
+/** The code of a transform, and what has to be in front of it once. */
 export function transformTile(
   f: FunctionBuilder,
-  transform: Transform,
+  { vertical, horizontal }: TileTransforms,
   temporary: Local,
   access: TileAccess,
 ): { constants: Code; code: Code } {
-  const { constants, apply } = transform.prepare(f);
+  const { load, store, firstColumn, nextColumn, firstRow, nextRow } = access;
+  if (horizontal.inputs === 1) {
+    const { constants, apply } = vertical.prepare(f);
+    const code = apply((row) => load(row, 0), (row, value) => store(row, 0, value));
+    return { constants, code: [firstColumn, firstRow, code] };
+  }
+  if (vertical.inputs === 1) {
+    const { constants, apply } = horizontal.prepare(f);
+    const code = apply((column) => load(0, column), (column, value) => store(0, column, value));
+    return { constants, code: [firstColumn, firstRow, code] };
+  }
+  const columns = vertical.prepare(f);
+  const rows = horizontal === vertical ? columns : horizontal.prepare(f);
   const [at, end] = f.locals("i32", 2);
-  const rowBytes = 16 * transform.inputs;
+  const rowBytes = 16 * horizontal.inputs;
   return {
-    constants,
+    constants: [columns.constants, rows === columns ? [] : rows.constants],
     code: [
       at.set(temporary.get),
       end.set(i32.add(temporary.get, i32.const(rowBytes))),
-      access.firstColumn,
+      firstColumn,
       control.loop(
-        apply(access.load, (i, value) => v128.store(at.get, value, rowBytes * i)),
-        access.nextColumn,
+        columns.apply((row) => load(row, 0), (i, value) => v128.store(at.get, value, rowBytes * i)),
+        nextColumn,
         control.brIf(i32.ne(at.tee(i32.add(at.get, i32.const(16))), end.get), 0),
       ),
       at.set(temporary.get),
-      end.set(i32.add(temporary.get, i32.const(rowBytes * transform.outputs))),
-      access.firstRow,
+      end.set(i32.add(temporary.get, i32.const(rowBytes * vertical.outputs))),
+      firstRow,
       control.loop(
-        apply((i) => v128.load(at.get, 16 * i), access.store),
-        access.nextRow,
+        rows.apply((i) => v128.load(at.get, 16 * i), (column, value) => store(0, column, value)),
+        nextRow,
         control.brIf(i32.ne(at.tee(i32.add(at.get, i32.const(rowBytes))), end.get), 0),
       ),
     ],
@@ -171,59 +233,65 @@ export interface TiledImage {
 }
 
 /**
- * The function (source, target, temporary) from an input tile to its 36 planes. The source is the
- * tile's first pixel or, at an edge, a table of the addresses of all 36.
+ * The function (source, target, temporary) from an input tile to its planes. The source is the
+ * tile's first pixel or, at an edge, a table of the addresses of all.
  */
 export function transformInputTile(
   module: ModuleBuilder,
+  method: TileMethod,
   image: TiledImage,
   edge: boolean,
 ): FunctionBuilder {
   const { channels, width, planeBytes } = image;
-  return module.shared(`winogradInput:${[channels, edge || width, planeBytes]}`, () => {
+  const across = method.horizontal.inputs;
+  const key = [method.key, channels, edge || width, planeBytes];
+  return module.shared(`winogradInput:${key}`, () => {
     const made = module.function("winogradInput", ["i32", "i32", "i32"]);
     const [source, target, temporary] = made.parameters;
     const [offset, column, row] = made.locals("i32", 3);
-    const { constants, code } = transformTile(made, inputTransform, temporary, {
+    const { constants, code } = transformTile(made, alongBoth(method, "input"), temporary, {
       firstColumn: column.set(edge ? source.get : i32.add(source.get, offset.get)),
-      load: (i) =>
+      load: (i, j) =>
         edge
-          ? v128.load(i32.add(i32.load(column.get, 4 * inputTile * i), offset.get))
-          : v128.load(column.get, 4 * channels * width * i),
+          ? v128.load(i32.add(i32.load(column.get, 4 * (across * i + j)), offset.get))
+          : v128.load(column.get, 4 * channels * (width * i + j)),
       nextColumn: column.set(i32.add(column.get, i32.const(edge ? 4 : 4 * channels))),
       firstRow: row.set(i32.add(target.get, offset.get)),
-      store: (i, value) => v128.store(row.get, value, planeBytes * i),
-      nextRow: row.set(i32.add(row.get, i32.const(inputTile * planeBytes))),
+      store: (i, j, value) => v128.store(row.get, value, planeBytes * (across * i + j)),
+      nextRow: row.set(i32.add(row.get, i32.const(across * planeBytes))),
     });
     return made.body(constants, channelLoop(offset, channels, code));
   });
 }
 
 /**
- * The function (source, target, temporary) from 36 planes to an output tile. The target is the
- * tile's first pixel or, at an edge, a table of the addresses of all 16.
+ * The function (source, target, temporary) from planes to an output tile. The target is the tile's
+ * first pixel or, at an edge, a table of the addresses of all.
  */
 export function transformOutputTile(
   module: ModuleBuilder,
+  method: TileMethod,
   image: TiledImage,
   edge: boolean,
 ): FunctionBuilder {
   const { channels, width, planeBytes } = image;
-  return module.shared(`winogradOutput:${[channels, edge || width, planeBytes]}`, () => {
+  const { inputs, outputs } = method.horizontal;
+  const key = [method.key, channels, edge || width, planeBytes];
+  return module.shared(`winogradOutput:${key}`, () => {
     const made = module.function("winogradOutput", ["i32", "i32", "i32"]);
     const [source, target, temporary] = made.parameters;
     const [offset, column, row] = made.locals("i32", 3);
-    const { constants, code } = transformTile(made, outputTransform, temporary, {
+    const { constants, code } = transformTile(made, alongBoth(method, "output"), temporary, {
       firstColumn: column.set(i32.add(source.get, offset.get)),
-      load: (i) => v128.load(column.get, inputTile * planeBytes * i),
+      load: (i, j) => v128.load(column.get, planeBytes * (inputs * i + j)),
       nextColumn: column.set(i32.add(column.get, i32.const(planeBytes))),
       firstRow: row.set(edge ? target.get : i32.add(target.get, offset.get)),
-      store: (i, value) =>
+      store: (i, j, value) =>
         edge
-          ? v128.store(i32.add(i32.load(row.get, 4 * i), offset.get), value)
-          : v128.store(row.get, value, 4 * channels * i),
+          ? v128.store(i32.add(i32.load(row.get, 4 * (outputs * i + j)), offset.get), value)
+          : v128.store(row.get, value, 4 * channels * (width * i + j)),
       nextRow: row.set(
-        i32.add(row.get, i32.const(edge ? 4 * outputTile : 4 * channels * width)),
+        i32.add(row.get, i32.const(edge ? 4 * outputs : 4 * channels * width)),
       ),
     });
     return made.body(constants, channelLoop(offset, channels, code));
@@ -236,16 +304,16 @@ export function transformOutputTile(
  */
 export function pixelAddresses(
   module: ModuleBuilder,
-  side: number,
+  [down, across]: readonly [number, number],
   { channels, height, width }: Omit<TiledImage, "planeBytes">,
 ): FunctionBuilder {
-  return module.shared(`pixelAddresses:${[side, channels, height, width]}`, () => {
+  return module.shared(`pixelAddresses:${[down, across, channels, height, width]}`, () => {
     const made = module.function("pixelAddresses", Array(5).fill("i32"));
     const [image, y, x, table, fallback] = made.parameters;
     const [row, column, rowEnd, columnEnd] = made.locals("i32", 4);
     return made.body(
-      rowEnd.set(i32.add(y.get, i32.const(side))),
-      columnEnd.set(i32.add(x.get, i32.const(side))),
+      rowEnd.set(i32.add(y.get, i32.const(down))),
+      columnEnd.set(i32.add(x.get, i32.const(across))),
       countedLoop(
         row,
         y.get,

@@ -1,33 +1,13 @@
 /**
- * @file The transforms of Winograd's minimal filtering F(4×4, 3×3), after A. Lavin and S. Gray, "Fast
- * Algorithms for Convolutional Neural Networks" (CVPR 2016): an output tile of 4×4 pixels is
- * Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A for a filter g and an input tile d of 6×6 pixels, and so the gradient of g
- * is Gᵀ[(A y Aᵀ) ⊙ (Bᵀ d B)]G for a gradient y of the output.
- *
- * The points of interpolation are 0, ±5/8, ±3/2 and ∞, instead of the usual 0, ±1, ±2 and ∞: all
- * constants of A and B are exact in single precision, and errors are half as large (root mean square
- * at 128 channels 1.0·10⁻⁶ of the result's instead of 2.2·10⁻⁶; on why, see B. Barabasz, A. Anderson,
- * K. Soodhalter and D. Gregg, "Error Analysis and Improving the Accuracy of Winograd Convolution for
- * Deep Neural Networks", ACM Transactions on Mathematical Software 46(4), 2020). With sums over
- * channels in parts of at most 64, as the products here make them, they are 0.8·10⁻⁶ from 128 to 512
- * channels, and 8·10⁻⁶ at most in a million results.
+ * @file One-dimensional transforms of Winograd's minimal filtering as code, four channels at a time:
+ * Bᵀ of input tiles, G of filters, Aᵀ to output tiles (see winograd_points.ts), and for strides of
+ * two, by phases: even and odd taps see even and odd pixels, each a convolution without strides.
  */
 import { type Code, f32x4, type FunctionBuilder, type Local } from "./assembler.ts";
 import { multiplyAdd, negativeMultiplyAdd } from "./emitter.ts";
+import { pointPolynomials } from "./winograd_points.ts";
 
-/** Points a and b: see above. */
-const a = 5 / 8, b = 3 / 2;
-const a2 = a * a, b2 = b * b;
-/** Denominators of the rows of G for ±a and ±b. */
-const na = 2 * a2 * (a2 - b2), nb = 2 * b2 * (b2 - a2);
-
-/** Pixels of an output tile, and of an input tile, by side. */
-export const outputTile = 4;
-/** See {@link outputTile}. */
-export const inputTile = 6;
-/** Cells of a tile in the Winograd domain. */
-export const planes = 36;
-/** Longest sum over channels that is not divided. */
+/** Longest sum over channels that is not divided, for accuracy. */
 export const longestSum = 64;
 
 /** One 1-D transform. */
@@ -48,33 +28,42 @@ export interface TransformCode {
   apply(load: (i: number) => Code, store: (i: number, value: Code) => Code): Code;
 }
 
-function makeTransform<Name extends string>(
-  inputs: number,
-  outputs: number,
-  constants: Record<Name, number>,
-  code: (
-    x: readonly Local[],
-    constant: Record<Name, Code>,
-    store: (i: number, value: Code) => Code,
-    temporary: readonly Local[],
-  ) => Code,
+/** What the code of a transform is written with. */
+interface TransformScope {
+  /** The inputs. */
+  readonly x: readonly Local[];
+  /** A constant in every lane. */
+  constant(value: number): Code;
+  store(i: number, value: Code): Code;
+  readonly temporaries: readonly Local[];
+}
+
+/** A transform with these constants and so many temporaries. */
+export function makeTransform(
+  { inputs, outputs, constants, temporaries }: {
+    readonly inputs: number;
+    readonly outputs: number;
+    readonly constants: readonly number[];
+    readonly temporaries: number;
+  },
+  code: (scope: TransformScope) => Code,
 ): Transform {
   return {
     inputs,
     outputs,
     prepare: (f) => {
-      const names = Object.keys(constants) as Name[];
-      const held = names.map((name) => ({ name, local: f.local("v128") }));
+      const held = new Map([...new Set(constants)].map((value) => [value, f.local("v128")]));
       const x = f.locals("v128", inputs);
-      const temporary = f.locals("v128", 4);
-      const constant = Object.fromEntries(
-        held.map(({ name, local }) => [name, local.get]),
-      ) as Record<Name, Code>;
+      const scope = {
+        x,
+        temporaries: f.locals("v128", temporaries),
+        constant: (value: number) => held.get(value)!.get,
+      };
       return {
-        constants: held.map(({ name, local }) => local.set(f32x4.const(constants[name]))),
+        constants: [...held].map(([value, local]) => local.set(f32x4.const(value))),
         apply: (load, store) => [
           x.map((local, i) => local.set(load(i))),
-          code(x, constant, store, temporary),
+          code({ ...scope, store }),
         ],
       };
     },
@@ -82,7 +71,7 @@ function makeTransform<Name extends string>(
 }
 
 /** Stores e ± o·factor. */
-function plusMinus(
+export function plusMinus(
   e: Local,
   o: Local,
   factor: Code,
@@ -95,110 +84,142 @@ function plusMinus(
   ];
 }
 
-/** Bᵀ: an input tile's column. */
-export const inputTransform = makeTransform(
-  6,
-  6,
-  { product: a2 * b2, sum: a2 + b2, a, b, a2, b2 },
-  (d, c, store, [e, o]) => [
-    [0, 5].map((row) => {
-      const k = row === 0 ? 0 : 1;
-      const rest = negativeMultiplyAdd(d[k + 2].get, c.sum, d[k + 4].get);
-      return store(row, multiplyAdd(d[k].get, c.product, rest));
-    }),
-    e.set(negativeMultiplyAdd(d[2].get, c.b2, d[4].get)),
-    o.set(negativeMultiplyAdd(d[1].get, c.b2, d[3].get)),
-    plusMinus(e, o, c.a, store, 1),
-    e.set(negativeMultiplyAdd(d[2].get, c.a2, d[4].get)),
-    o.set(negativeMultiplyAdd(d[1].get, c.a2, d[3].get)),
-    plusMinus(e, o, c.b, store, 3),
-  ],
-);
+/** Bᵀ of so many points. */
+function inputTransform(count: number): Transform {
+  const { points, whole, others } = pointPolynomials(count);
+  const constants = [...points, ...whole, ...others.flat()];
+  return makeTransform(
+    { inputs: count, outputs: count, constants, temporaries: 2 },
+    ({ x, constant, store, temporaries: [e, o] }) => {
+      // Σ coefficient[j]·d[first + 2j], the leading one being 1.
+      const even = (coefficients: readonly number[], first: number): Code =>
+        coefficients.slice(0, -1).reduceRight<Code>(
+          (sum, coefficient, j) => multiplyAdd(x[first + 2 * j].get, constant(coefficient), sum),
+          x[first + 2 * (coefficients.length - 1)].get,
+        );
+      return [
+        store(0, even(whole, 0)),
+        store(count - 1, even(whole, 1)),
+        points.map((p, i) => [
+          e.set(even(others[i], 2)),
+          o.set(even(others[i], 1)),
+          plusMinus(e, o, constant(p), store, 1 + 2 * i),
+        ]),
+      ];
+    },
+  );
+}
 
-/** Aᵀ: to an output tile's column. */
-export const outputTransform = makeTransform(
-  6,
-  4,
-  { a, b, a2, b2, a3: a * a2, b3: b * b2 },
-  (m, c, store, [s1, d1, s2, d2]) => [
-    s1.set(f32x4.add(m[1].get, m[2].get)),
-    d1.set(f32x4.sub(m[1].get, m[2].get)),
-    s2.set(f32x4.add(m[3].get, m[4].get)),
-    d2.set(f32x4.sub(m[3].get, m[4].get)),
-    store(0, f32x4.add(f32x4.add(m[0].get, s1.get), s2.get)),
-    store(1, multiplyAdd(d1.get, c.a, f32x4.mul(d2.get, c.b))),
-    store(2, multiplyAdd(s1.get, c.a2, f32x4.mul(s2.get, c.b2))),
-    store(3, multiplyAdd(d1.get, c.a3, multiplyAdd(d2.get, c.b3, m[5].get))),
-  ],
-);
+/** Aᵀ from so many points to so many results, two at least. */
+function outputTransform(count: number, outputs: number): Transform {
+  const { points } = pointPolynomials(count);
+  const powers = points.flatMap((p) => Array.from({ length: outputs }, (_, j) => p ** j));
+  return makeTransform(
+    { inputs: count, outputs, constants: powers, temporaries: 2 * points.length },
+    ({ x, constant, store, temporaries }) => {
+      const sums = points.map((_, i) => temporaries[2 * i]);
+      const differences = points.map((_, i) => temporaries[2 * i + 1]);
+      const result = (j: number): Code => {
+        const terms = j % 2 === 0 ? sums : differences;
+        return terms.reduceRight<Code | null>(
+          (sum, term, i) => {
+            const power = points[i] ** j;
+            if (power === 1) return sum ? f32x4.add(term.get, sum) : term.get;
+            return sum
+              ? multiplyAdd(term.get, constant(power), sum)
+              : f32x4.mul(term.get, constant(power));
+          },
+          j === outputs - 1 ? x[count - 1].get : null,
+        )!;
+      };
+      return [
+        points.map((_, i) => [
+          sums[i].set(f32x4.add(x[1 + 2 * i].get, x[2 + 2 * i].get)),
+          differences[i].set(f32x4.sub(x[1 + 2 * i].get, x[2 + 2 * i].get)),
+        ]),
+        store(0, sums.reduce<Code>((sum, term) => f32x4.add(sum, term.get), x[0].get)),
+        Array.from({ length: outputs - 1 }, (_, i) => store(i + 1, result(i + 1))),
+      ];
+    },
+  );
+}
 
-/** A: an output gradient's column. */
-export const outputGradientTransform = makeTransform(
-  4,
-  6,
-  { a, b, a2, b2 },
-  (y, c, store, [e, o]) => [
-    store(0, y[0].get),
-    store(5, y[3].get),
-    e.set(multiplyAdd(y[2].get, c.a2, y[0].get)),
-    o.set(multiplyAdd(y[3].get, c.a2, y[1].get)),
-    plusMinus(e, o, c.a, store, 1),
-    e.set(multiplyAdd(y[2].get, c.b2, y[0].get)),
-    o.set(multiplyAdd(y[3].get, c.b2, y[1].get)),
-    plusMinus(e, o, c.b, store, 3),
-  ],
-);
+/** G of a filter of so many taps, two at least. */
+function filterTransform(count: number, taps: number): Transform {
+  const { points, zeroDivisor, divisors } = pointPolynomials(count);
+  const evens = points.map((p, i) =>
+    Array.from({ length: Math.ceil(taps / 2) }, (_, j) => p ** (2 * j) / divisors[i])
+  );
+  const odds = points.map((p) =>
+    Array.from({ length: Math.floor(taps / 2) }, (_, j) => p ** (2 * j))
+  );
+  const odd = points.map((p, i) => p / divisors[i]);
+  const constants = [1 / zeroDivisor, ...evens.flat(), ...odds.flat(), ...odd];
+  return makeTransform(
+    { inputs: taps, outputs: count, constants, temporaries: 2 },
+    ({ x: g, constant, store, temporaries: [e, o] }) => [
+      store(0, f32x4.mul(g[0].get, constant(1 / zeroDivisor))),
+      store(count - 1, g[taps - 1].get),
+      points.map((_, i) => [
+        e.set(
+          evens[i].slice(1).reduce<Code>(
+            (sum, factor, j) => multiplyAdd(g[2 * j + 2].get, constant(factor), sum),
+            f32x4.mul(g[0].get, constant(evens[i][0])),
+          ),
+        ),
+        o.set(
+          odds[i].slice(1).reduce<Code>(
+            (sum, factor, j) => multiplyAdd(g[2 * j + 3].get, constant(factor), sum),
+            g[1].get,
+          ),
+        ),
+        plusMinus(e, o, constant(odd[i]), store, 1 + 2 * i),
+      ]),
+    ],
+  );
+}
 
-/** G: a filter's column. */
-export const filterTransform = makeTransform(
-  3,
-  6,
-  {
-    first: 1 / (a2 * b2),
-    na: 1 / na,
-    a1: a / na,
-    a2: a2 / na,
-    nb: 1 / nb,
-    b1: b / nb,
-    b2: b2 / nb,
-  },
-  (g, c, store, [e]) => [
-    store(0, f32x4.mul(g[0].get, c.first)),
-    store(5, g[2].get),
-    e.set(multiplyAdd(g[2].get, c.a2, f32x4.mul(g[0].get, c.na))),
-    plusMinus(e, g[1], c.a1, store, 1),
-    e.set(multiplyAdd(g[2].get, c.b2, f32x4.mul(g[0].get, c.nb))),
-    plusMinus(e, g[1], c.b1, store, 3),
-  ],
-);
+/** How a convolution is done along one axis. */
+export interface AxisMethod {
+  readonly taps: number;
+  readonly stride: number;
+  /** Results of a tile. */
+  readonly outputs: number;
+}
 
-/** Gᵀ: to a filter gradient's column. */
-export const filterGradientTransform = makeTransform(
-  6,
-  3,
-  {
-    first: 1 / (a2 * b2),
-    na: 1 / na,
-    a1: a / na,
-    a2: a2 / na,
-    nb: 1 / nb,
-    b1: b / nb,
-    b2: b2 / nb,
-  },
-  (w, c, store, [s1, d1, s2, d2]) => [
-    s1.set(f32x4.add(w[1].get, w[2].get)),
-    d1.set(f32x4.sub(w[1].get, w[2].get)),
-    s2.set(f32x4.add(w[3].get, w[4].get)),
-    d2.set(f32x4.sub(w[3].get, w[4].get)),
-    store(
-      0,
-      multiplyAdd(
-        w[0].get,
-        c.first,
-        multiplyAdd(s1.get, c.na, f32x4.mul(s2.get, c.nb)),
-      ),
-    ),
-    store(1, multiplyAdd(d1.get, c.a1, f32x4.mul(d2.get, c.b1))),
-    store(2, multiplyAdd(s1.get, c.a2, multiplyAdd(s2.get, c.b2, w[5].get))),
-  ],
-);
+/** The transforms along one axis. */
+export interface AxisTransforms extends AxisMethod {
+  /** Pixels of an input tile, and cells of a tile in the Winograd domain. */
+  readonly inputs: number;
+  readonly input: Transform;
+  readonly filter: Transform;
+  readonly output: Transform;
+}
+
+/** Pixels of an input tile. */
+export function tileInputs({ taps, stride, outputs }: AxisMethod): number {
+  return (outputs - 1) * stride + taps;
+}
+
+/** The transforms along one axis: of a filter of one tap there is nothing to transform. */
+export function axisTransforms(method: AxisMethod): AxisTransforms {
+  const { taps, stride, outputs } = method;
+  const inputs = tileInputs(method);
+  if (taps === 1 && outputs === 1) {
+    const input = makeTransform(
+      { inputs: 1, outputs: 1, constants: [], temporaries: 0 },
+      ({ x, store }) => store(0, x[0].get),
+    );
+    return { ...method, inputs, input, filter: input, output: input };
+  }
+  if (stride === 1) {
+    return {
+      ...method,
+      inputs,
+      input: inputTransform(inputs),
+      filter: filterTransform(inputs, taps),
+      output: outputTransform(inputs, outputs),
+    };
+  }
+  throw new Error(`no method for ${taps} taps with a stride of ${stride}`);
+}

@@ -94,6 +94,22 @@ const mistakes: [args: string[], message: RegExp][] = [
   [["data", "cifar10", "--download", "--source", "x"], /--download with --source: choose/],
   [["data", "cifar10", "--source", ""], /--source <path>' argument '' is invalid/],
   [["data", "cifar10", "--source", "part"], /part has no data_batch_2\.bin, .*--unverified/],
+  [["data", "inception"], /inception needs --source FILE: pt_inception-.*pytorch-fid.*96 MB/],
+  [["data", "inception", "--download"], /--download has no use for inception, a network/],
+  [["data", "inception", "--source", "none.pth"], /cannot read none\.pth: there is no such file/],
+  [
+    ["data", "inception", "--source", "hostile.pth", "--unverified"],
+    /hostile\.pth: its pickle calls or names posix\.system at byte 0; expected nothing but/,
+  ],
+  [
+    ["data", "inception", "--source", "hostile.pth"],
+    /hostile\.pth has \d+ bytes and the SHA-256 [0-9a-f]{64}; expected 95628359 and 6726825d/,
+  ],
+  [
+    ["data", "inception", "--source", "x", "--out", "full"],
+    /full is not empty and holds no feature/,
+  ],
+  [["data", "mnist-features", "--size", "8"], /--size has no use for mnist-features, a network/],
   [["data", "mnist", "--out", "full"], /full is not empty and holds no prepared set/],
   [["data", "mnist", "--out", "full/note.txt"], /cannot open full\/note\.txt: a part of the path/],
 ];
@@ -103,6 +119,7 @@ Deno.test("every mistake is one line that names it, and changes nothing on disk"
     await writeFiles(cwd, {
       "full/note.txt": "mine",
       "part/data_batch_1.bin": cifarRecords(2),
+      "hostile.pth": "cposix\nsystem\n(S'touch x'\ntR.",
     });
     const before = await filesBelow(cwd);
     const queue = [...mistakes];

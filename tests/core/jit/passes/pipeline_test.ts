@@ -79,8 +79,15 @@ Deno.test("a graph without anything to do is left alone, without stages", () => 
 Deno.test("what targets add to graphs passes through", () => {
   const graph = graphOf((b) => {
     const x = float(b, "x", 1, 8, 8, 4), filter = float(b, "filter", 3, 3, 4, 8);
-    const inDomain = b.add({ kind: "winogradFilter", transposed: false }, [filter]);
-    const operation = { kind: "winogradConv2d", pads: [1, 1, 1, 1], outputChannels: 8 } as const;
+    const method = { strides: [1, 1], tile: [4, 4] } as const;
+    const inDomain = b.add({ kind: "winogradFilter", transposed: false, ...method }, [filter]);
+    const operation = {
+      kind: "winogradConv2d",
+      filterSize: [3, 3],
+      pads: [1, 1, 1, 1],
+      outputChannels: 8,
+      ...method,
+    } as const;
     return b.elementwise("multiply", b.add(operation, [x, inDomain]), b.splat(1));
   });
   assertEquals(optimize(graph).graph.nodes.at(-1)!.operation.kind, "winogradConv2d");

@@ -34,19 +34,25 @@ Deno.test("a filter is transformed once a direction", () => {
     assertEquals(lowered.nodes[node].shape, graph.nodes[graph.outputs[i].node].shape);
   }
   const { operation, inputs } = lowered.nodes.at(-1)!;
-  assertEquals(operation, { kind: "winogradConv2d", pads: [1, 1, 2, 0], outputChannels: 16 });
+  const method = { strides: [1, 1], tile: [4, 4] };
+  assertEquals<unknown>(operation, {
+    ...{ kind: "winogradConv2d", filterSize: [3, 3], pads: [1, 1, 2, 0], outputChannels: 16 },
+    ...method,
+  });
   assertEquals(inputs, [6, 7]);
-  assertEquals(lowered.nodes[7].operation, { kind: "winogradFilter", transposed: true });
+  const filterOperation = { kind: "winogradFilter", transposed: true, ...method };
+  assertEquals<unknown>(lowered.nodes[7].operation, filterOperation);
   assertEquals(lowered.inputs, graph.inputs);
 });
 
 Deno.test("other convolutions stay as they are", () => {
   const cases: [number[], number[], [number, number]][] = [
     [[8, 16, 16, 16], [3, 3, 16, 16], [2, 2]],
-    [[8, 16, 16, 16], [5, 5, 16, 16], [1, 1]],
+    [[8, 16, 16, 16], [1, 1, 16, 16], [1, 1]],
+    [[8, 16, 16, 16], [1, 7, 16, 16], [1, 2]],
     [[8, 16, 16, 3], [3, 3, 3, 16], [1, 1]],
     [[8, 16, 16, 16], [3, 3, 16, 1], [1, 1]],
-    // A tile of 4×4 pixels for a single one.
+    // A tile of 2×2 pixels for a single one.
     [[8, 1, 1, 16], [3, 3, 16, 16], [1, 1]],
   ];
   for (const [input, filter, strides] of cases) {
@@ -56,4 +62,45 @@ Deno.test("other convolutions stay as they are", () => {
     const graph = builder.finish([{ name: "y", node }]);
     assertEquals(kinds(lowerConvolutions(graph)), kinds(graph));
   }
+});
+
+Deno.test("tiles fit what there is", () => {
+  const cases: [number[], number[], Pads, [number, number]][] = [
+    [[2, 32, 32, 64], [3, 3, 64, 64], same, [4, 4]],
+    [[2, 8, 8, 448], [3, 3, 448, 384], same, [4, 4]],
+    [[2, 35, 35, 64], [3, 3, 64, 96], same, [6, 6]],
+    [[2, 35, 35, 48], [5, 5, 48, 64], [2, 2, 2, 2], [4, 4]],
+    [[2, 17, 17, 128], [1, 7, 128, 192], [0, 0, 3, 3], [1, 6]],
+    [[2, 17, 17, 128], [7, 1, 128, 192], [3, 3, 0, 0], [6, 1]],
+    [[2, 6, 6, 128], [1, 7, 128, 192], [0, 0, 3, 3], [1, 6]],
+    [[2, 4, 4, 384], [3, 1, 384, 384], [1, 1, 0, 0], [4, 1]],
+    [[2, 8, 8, 384], [3, 1, 384, 384], [1, 1, 0, 0], [8, 1]],
+  ];
+  for (const [input, filter, pads, tile] of cases) {
+    const builder = new GraphBuilder();
+    const inputs = [image(builder, input), image(builder, filter)];
+    const node = builder.add({ kind: "conv2d", strides: [1, 1], pads }, inputs);
+    const lowered = lowerConvolutions(builder.finish([{ name: "y", node }]));
+    const { operation, shape } = lowered.nodes.at(-1)!;
+    assertEquals(operation.kind === "winogradConv2d" && operation.tile, tile, `${input} ${filter}`);
+    assertEquals(shape, builder.nodes[node].shape);
+  }
+});
+
+Deno.test("beside gradients tiles stay small", () => {
+  const builder = new GraphBuilder();
+  const x = image(builder, [2, 35, 35, 64]), filter = image(builder, [3, 3, 64, 96]);
+  const wide = image(builder, [1, 7, 96, 96]);
+  const conv2d = { kind: "conv2d", strides: [1, 1], pads: same } as const;
+  const y = builder.add(conv2d, [x, filter]);
+  const z = builder.add({ ...conv2d, pads: [0, 0, 3, 3] }, [y, wide]);
+  const gradient = { ...conv2d, kind: "conv2dInputGradient", inputShape: [2, 35, 35, 64] } as const;
+  const dx = builder.add(gradient, [y, filter]);
+  const lowered = lowerConvolutions(
+    builder.finish([{ name: "z", node: z }, { name: "dx", node: dx }]),
+  );
+  const tiles = lowered.nodes.flatMap(({ operation }) =>
+    operation.kind === "winogradConv2d" ? [operation.tile] : []
+  );
+  assertEquals<unknown>(tiles, [[4, 4], [1, 2], [4, 4]]);
 });

@@ -20,6 +20,10 @@ import {
 
 const channels = 8;
 
+/** F(4×4, 3×3). */
+const method = { strides: [1, 1], tile: [4, 4] } as const;
+const size = { filterSize: [3, 3], ...method } as const;
+
 /** Stride-1 convolutions in a row, of filters by their numbers; weights are gains times v. */
 function chain(filters: readonly number[]): Graph {
   const b = new GraphBuilder();
@@ -32,13 +36,15 @@ function chain(filters: readonly number[]): Graph {
     const v = b.input(`v${number}`, float(3, 3, channels, channels));
     const gain = b.elementwise("squareRoot", b.input(`g${number}`, float(channels)));
     const weights = b.elementwise("multiply", v, gain);
-    const filter = b.add({ kind: "winogradFilter", transposed: false }, [weights]);
+    const filter = b.add({ kind: "winogradFilter", transposed: false, ...method }, [weights]);
     made.set(number, filter);
     return filter;
   };
   const pads: Pads = [1, 1, 1, 1];
   for (const number of filters) {
-    x = b.add({ kind: "winogradConv2d", pads, outputChannels: channels }, [x, filterOf(number)]);
+    x = b.add({ kind: "winogradConv2d", pads, outputChannels: channels, ...size }, [
+      ...[x, filterOf(number)],
+    ]);
   }
   return b.finish([{ name: "y", node: x }]);
 }
@@ -98,12 +104,12 @@ Deno.test("weights that come from much else are kept", () => {
     b.input("n", float(9 * channels, channels)),
   ]);
   const weights = b.elementwise("sine", b.reshape(product, [3, 3, channels, channels]));
-  const filter = b.add({ kind: "winogradFilter", transposed: false }, [weights]);
+  const filter = b.add({ kind: "winogradFilter", transposed: false, ...method }, [weights]);
   const other = b.input("f", float(36, 1, channels, 8));
   let x = b.input("x", float(4, 16, 16, channels));
   const pads: Pads = [1, 1, 1, 1];
   for (const used of [filter, other, other, other, other, other, filter]) {
-    x = b.add({ kind: "winogradConv2d", pads, outputChannels: channels }, [x, used]);
+    x = b.add({ kind: "winogradConv2d", pads, outputChannels: channels, ...size }, [x, used]);
   }
   const { nodes } = recomputeFilters(b.finish([{ name: "y", node: x }]));
   const count = (kind: string) => nodes.filter(({ operation }) => operation.kind === kind).length;

@@ -19,24 +19,28 @@ import { rowsEpilogue } from "./epilogue.ts";
 import { convolve, filterGradient, inputSize, outputSize } from "./naive_convolution.ts";
 import { prepare, relativeError, runEveryWay, uniform, uniformCells } from "./emitted.ts";
 
-/** A stride-1 convolution of a 3×3 filter. */
+type Pair = readonly [number, number];
+
+/** A stride-1 convolution, by default of a 3×3 filter. */
 function geometryOf(
   [batch, inputHeight, inputWidth, inputChannels]: readonly number[],
   outputChannels: number,
   [top, bottom, left, right]: readonly number[] = [1, 1, 1, 1],
+  [filterHeight, filterWidth]: Pair = [3, 3],
 ): ConvolutionGeometry {
   return {
     ...{ batch, inputHeight, inputWidth, inputChannels, outputChannels },
-    outputHeight: inputHeight + top + bottom - 2,
-    outputWidth: inputWidth + left + right - 2,
-    ...{ filterHeight: 3, filterWidth: 3, strideHeight: 1, strideWidth: 1 },
+    outputHeight: inputHeight + top + bottom - filterHeight + 1,
+    outputWidth: inputWidth + left + right - filterWidth + 1,
+    ...{ filterHeight, filterWidth, strideHeight: 1, strideWidth: 1 },
     ...{ padTop: top, padLeft: left },
   };
 }
 
 function transformedFilter(kernel: WinogradFilterKernel, filter: Float32Array): Float32Array {
-  const { inputChannels: c, outputChannels: o, transposed } = kernel;
-  const size = 36 * 8 * (transposed ? Math.ceil(c / 8) * o : Math.ceil(o / 8) * c);
+  const { inputChannels: c, outputChannels: o, transposed, filterSize, tile } = kernel;
+  const planes = (tile[0] + filterSize[0] - 1) * (tile[1] + filterSize[1] - 1);
+  const size = planes * 8 * (transposed ? Math.ceil(c / 8) * o : Math.ceil(o / 8) * c);
   const emitted = prepare(
     [filter, size],
     winogradFilterScratchCells(kernel),
@@ -45,20 +49,30 @@ function transformedFilter(kernel: WinogradFilterKernel, filter: Float32Array): 
   return runEveryWay(emitted, 1);
 }
 
+interface Options {
+  readonly transposed?: boolean;
+  readonly epilogue?: "kept" | "dropped";
+  readonly tile?: Pair;
+  /** Of the largest error, relative to the root mean square. */
+  readonly most?: number;
+}
+
 function check(
   geometry: ConvolutionGeometry,
-  { transposed = false, epilogue }: { transposed?: boolean; epilogue?: "kept" | "dropped" } = {},
+  { transposed = false, epilogue, tile = [4, 4], most = 1e-5 }: Options = {},
 ): number {
+  const filterSize = [geometry.filterHeight, geometry.filterWidth] as const;
+  const taps = filterSize[0] * filterSize[1];
   const { batch, inputHeight, inputWidth, inputChannels: c, outputChannels: o } = geometry;
   const random = uniform(batch * 1009 + inputHeight * 31 + inputWidth * 7 + c + o);
   const x = uniformCells(batch * inputHeight * inputWidth * c, random);
-  const filter = uniformCells(9 * c * o, random);
+  const filter = uniformCells(taps * c * o, random);
   const bias = uniformCells(o, random);
   // The filter whose transposed twin the convolution uses.
-  const original = transposed ? turnAndTranspose(filter, c, o) : filter;
+  const original = transposed ? turnAndTranspose(filter, taps, c, o) : filter;
   const rows = batch * geometry.outputHeight * geometry.outputWidth;
   const kernel: WinogradConvolutionKernel = {
-    ...{ kind: "winogradConvolution", geometry, input: 0, filter: 1, output: 2 },
+    ...{ kind: "winogradConvolution", geometry, tile, input: 0, filter: 1, output: 2 },
     ...(epilogue && {
       epilogue: rowsEpilogue(rows, o, {
         keep: epilogue === "kept",
@@ -70,6 +84,7 @@ function check(
   };
   const transformed = transformedFilter({
     ...{ kind: "winogradFilter", transposed, filter: 0, output: 1 },
+    ...{ filterSize, strides: [1, 1], tile },
     inputChannels: transposed ? o : c,
     outputChannels: transposed ? c : o,
   }, original);
@@ -82,24 +97,29 @@ function check(
   const name = JSON.stringify(geometry);
   if (epilogue) {
     const after = expected.map((value, i) => Math.max(0, value + bias[i % o]));
-    assert(relativeError(runEveryWay(emitted, 4), after) < 1e-5, name);
+    assert(relativeError(runEveryWay(emitted, 4), after) < most, name);
   }
   if (epilogue === "dropped") {
     assert(emitted.buffer(2).every(Number.isNaN));
     return 0;
   }
   const error = relativeError(runEveryWay(emitted, 2), expected);
-  assert(error < 1e-5, `${name}: ${error}`);
+  assert(error < most, `${name} ${tile}: ${error}`);
   return error;
 }
 
-/** [3, 3, c, o] turned by 180° and with channels exchanged: [3, 3, o, c]. */
-function turnAndTranspose(filter: Float32Array, c: number, o: number): Float32Array {
+/** [fh, fw, c, o] turned by 180° and with channels exchanged: [fh, fw, o, c]. */
+function turnAndTranspose(
+  filter: Float32Array,
+  taps: number,
+  c: number,
+  o: number,
+): Float32Array {
   const result = new Float32Array(filter.length);
-  for (let tap = 0; tap < 9; tap++) {
+  for (let tap = 0; tap < taps; tap++) {
     for (let i = 0; i < c; i++) {
       for (let j = 0; j < o; j++) {
-        result[((8 - tap) * o + j) * c + i] = filter[(tap * c + i) * o + j];
+        result[((taps - 1 - tap) * o + j) * c + i] = filter[(tap * c + i) * o + j];
       }
     }
   }
@@ -132,6 +152,47 @@ Deno.test("wide images are done in chunks of tiles", () => {
 Deno.test("transposed filters", () => {
   check(geometryOf([2, 8, 8, 8], 16), { transposed: true });
   check(geometryOf([2, 6, 5, 13], 10), { transposed: true });
+});
+
+Deno.test("tiles of other sizes", () => {
+  const most = 2e-5;
+  for (const tile of [[2, 2], [6, 6], [4, 6], [6, 2]] as const) {
+    check(geometryOf([2, 7, 9, 8], 12), { tile, most });
+    check(geometryOf([1, 13, 14, 5], 9, [0, 0, 0, 0]), { tile, most, transposed: true });
+    check(geometryOf([1, 9, 8, 8], 8, [-1, 1, 0, -2]), { tile, most, epilogue: "dropped" });
+  }
+});
+
+Deno.test("filters of other sizes along both axes", () => {
+  const most = 2e-5;
+  const cases: [Pair, Pair][] = [
+    [[5, 5], [2, 2]],
+    [[5, 5], [4, 4]],
+    [[2, 2], [3, 5]],
+    [[2, 5], [7, 2]],
+    [[4, 6], [5, 3]],
+    [[7, 3], [2, 4]],
+  ];
+  for (const [size, tile] of cases) {
+    const pads = [(size[0] - 1) >> 1, size[0] >> 1, (size[1] - 1) >> 1, size[1] >> 1];
+    check(geometryOf([2, 9, 11, 7], 10, pads, size), { tile, most });
+    check(geometryOf([1, 12, 9, 8], 9, [0, 0, 0, 0], size), { tile, most, transposed: true });
+    check(geometryOf([1, 8, 8, 12], 8, pads, size), { tile, most, epilogue: "kept" });
+  }
+});
+
+Deno.test("filters with taps along one axis", () => {
+  for (const [taps, outputs] of [[3, 4], [3, 8], [3, 10], [7, 2], [7, 4], [7, 6], [2, 3], [5, 8]]) {
+    const most = taps + outputs > 9 ? 1e-4 : 1e-5, pad = taps >> 1;
+    const across = { tile: [1, outputs], most } as const, size = [1, taps] as const;
+    check(geometryOf([2, 3, 17, 9], 11, [0, 0, pad, pad], size), across);
+    check(geometryOf([1, 17, 8, 16], 8, [0, 0, 0, 0], size), { ...across, epilogue: "dropped" });
+    check(geometryOf([3, 5, 20, 5], 12, [1, 0, 1, 2], size), { ...across, transposed: true });
+    const down = { tile: [outputs, 1], most } as const, turned = [taps, 1] as const;
+    check(geometryOf([2, 17, 3, 9], 11, [pad, pad, 0, 0], turned), down);
+    check(geometryOf([1, 8, 17, 16], 8, [0, 0, 0, 0], turned), { ...down, epilogue: "kept" });
+    check(geometryOf([3, 20, 5, 5], 12, [1, 2, 0, -1], turned), { ...down, transposed: true });
+  }
 });
 
 Deno.test("epilogues", () => {
@@ -200,6 +261,12 @@ Deno.test("errors stay small with many channels", () => {
   for (const channels of [128, 256]) {
     const error = check(geometryOf([1, 12, 12, channels], 32));
     assert(error < 7e-6, `${channels} channels: ${error}`);
+    check(geometryOf([1, 12, 12, channels], 32), { tile: [6, 6], most: 5e-5 });
+    const pads = [2, 2, 2, 2];
+    check(geometryOf([1, 12, 12, channels], 32, pads, [5, 5]), { tile: [4, 4], most: 5e-5 });
+    const across = geometryOf([1, 12, 18, channels], 32, [0, 0, 3, 3], [1, 7]);
+    check(across, { tile: [1, 4], most: 2e-5 });
+    check(across, { tile: [1, 6], most: 5e-5 });
   }
 });
 
@@ -210,14 +277,14 @@ Deno.test("a NaN reaches the whole of what it touches", () => {
   const filter = new Float32Array(9 * 64).fill(1);
   const transformed = transformedFilter({
     ...{ kind: "winogradFilter", transposed: false, filter: 0, output: 1 },
-    ...{ inputChannels: 8, outputChannels: 8 },
+    ...{ filterSize: [3, 3], strides: [1, 1], tile: [4, 4], inputChannels: 8, outputChannels: 8 },
   }, filter);
   const emitted = prepare(
     [x, transformed, 2 * 64 * 8],
     0,
     (context) =>
       emitWinogradConvolution(context, {
-        ...{ kind: "winogradConvolution", geometry, input: 0, filter: 1, output: 2 },
+        ...{ kind: "winogradConvolution", geometry, tile: [4, 4], input: 0, filter: 1, output: 2 },
       }),
   );
   const result = runEveryWay(emitted, 2);

@@ -1,0 +1,193 @@
+/**
+ * @file Where an evaluation goes: a directory with `eval.json`, pictures and `report.html`. Results are
+ * added one by one, under a lock, so that two programs at once lose nothing of each other's, and an
+ * evaluation that is stopped keeps what it has.
+ */
+import { join } from "@std/path";
+import manifest from "../deno.json" with { type: "json" };
+import { FormatError, VapoError } from "../core/errors.ts";
+import {
+  type EvaluationDocument,
+  evaluationSchema,
+  type MadePicture,
+  type MetricReport,
+  type MetricResult,
+} from "../core/evaluation/document.ts";
+import { renderReport } from "../core/evaluation/report.ts";
+import type { EvaluationSubject } from "../core/evaluation/subject.ts";
+import { crc32 } from "../core/formats/crc32.ts";
+import { parseJson } from "../core/train/run_directory.ts";
+import type { RunStorage } from "../core/train/run_storage.ts";
+import { schemaIssue } from "../core/schema_issue.ts";
+import { withFileErrors } from "./file_errors.ts";
+import { LOCK_FILE } from "./run_lock.ts";
+import { directoryStorage } from "./run_storage.ts";
+
+const DOCUMENT = "eval.json";
+const REPORT = "report.html";
+
+/** What a result is known again by: its metric and what it was asked for. */
+export interface ResultKey {
+  readonly metric: string;
+  /** A part of the result's options. */
+  readonly asked: MetricResult["options"];
+}
+
+/** A metric's report with what the caller knows of it. */
+export interface NewResult extends Pick<MetricResult, "metric" | "title" | "options" | "seconds"> {
+  readonly report: MetricReport;
+}
+
+/** An evaluation's directory. */
+export interface EvaluationDirectory {
+  readonly location: string;
+  /** How the report is called in messages. */
+  readonly report: string;
+  /** A result that is there already, or null. */
+  find(key: ResultKey): Promise<MetricResult | null>;
+  /** Adds a result with its pictures, and writes the report anew. */
+  add(result: NewResult): Promise<MetricResult>;
+}
+
+/**
+ * Opens an evaluation's directory; it is made when the first result is added.
+ *
+ * @param directory where
+ * @param location how it is called in messages
+ * @param subject what is evaluated
+ * @throws {VapoError} where it has an evaluation of something else
+ * @throws {FormatError} where its `eval.json` is damaged
+ */
+export async function openEvaluationDirectory(
+  directory: string,
+  location: string,
+  subject: EvaluationSubject,
+): Promise<EvaluationDirectory> {
+  const storage = directoryStorage(directory, location);
+  const read = async () => requireSame(await readDocument(storage), subject, location);
+  await read();
+  return {
+    location,
+    report: `${location}/${REPORT}`,
+    async find({ metric, asked }) {
+      const document = await read();
+      return document?.results.find((result) =>
+        result.metric === metric &&
+        Object.entries(asked).every(([key, value]) => result.options[key] === value)
+      ) ?? null;
+    },
+    async add({ report, ...facts }) {
+      await withFileErrors("make", location, () => Deno.mkdir(directory, { recursive: true }));
+      using _lock = await waitForLock(directory, location);
+      const { pictures, measurements, tables, notes } = report;
+      const suffix = optionsSuffix(facts.options);
+      const files = pictures.map((picture) =>
+        [fileName(facts.metric, picture, suffix), picture] as const
+      );
+      for (const [file, { content }] of files) {
+        await storage.write(file, typeof content === "string" ? encoder.encode(content) : content);
+      }
+      const result: MetricResult = {
+        ...facts,
+        measurements: [...measurements],
+        tables: [...tables],
+        notes: [...notes],
+        pictures: files.map(([file, { alt, caption }]) => ({ file, alt, caption })),
+      };
+      const document = withResult(await read() ?? emptyDocument(subject), result);
+      await storage.write(DOCUMENT, encoder.encode(JSON.stringify(document, null, 2) + "\n"));
+      await storage.write(REPORT, encoder.encode(await renderedReport(storage, document)));
+      return result;
+    },
+  };
+}
+
+const encoder = new TextEncoder(), decoder = new TextDecoder();
+
+async function readDocument(storage: RunStorage): Promise<EvaluationDocument | null> {
+  const bytes = await storage.read(DOCUMENT);
+  if (!bytes) return null;
+  const source = `${storage.location}/${DOCUMENT}`;
+  const value = parseJson(decoder.decode(bytes), source);
+  const result = evaluationSchema.safeParse(value, { reportInput: true });
+  if (result.success) return result.data;
+  const { key, given, expected } = schemaIssue(result.error.issues[0], value);
+  throw new FormatError(
+    `${source} is damaged: ${
+      key || "the value"
+    } is ${given}, ${expected}; mend it, or move it away`,
+  );
+}
+
+function requireSame(
+  document: EvaluationDocument | null,
+  { sha256, step }: EvaluationSubject,
+  location: string,
+): EvaluationDocument | null {
+  if (!document || document.checkpoint.sha256 === sha256) return document;
+  throw new VapoError(
+    `${location} has the evaluation of other parameters (step ${document.checkpoint.step}, run ` +
+      `"${document.run.name}"): expected those of step ${step}; name another directory with --out`,
+  );
+}
+
+function emptyDocument(
+  { name, config, step, average, sha256 }: EvaluationSubject,
+): EvaluationDocument {
+  return {
+    format: "vapo-evaluation",
+    version: 1,
+    run: { name, preset: config.preset, data: config.data.name },
+    checkpoint: { step, average, sha256 },
+    results: [],
+  };
+}
+
+/** The document with a result in the place of the same one computed before, or at the end. */
+function withResult(document: EvaluationDocument, result: MetricResult): EvaluationDocument {
+  const same = (other: MetricResult) =>
+    other.metric === result.metric &&
+    optionsSuffix(other.options) === optionsSuffix(result.options);
+  const there = document.results.some(same);
+  return {
+    ...document,
+    results: there
+      ? document.results.map((other) => same(other) ? result : other)
+      : [...document.results, result],
+  };
+}
+
+/** Six digits that stand for a result's options: two results of a metric have pictures of their own. */
+function optionsSuffix(options: MetricResult["options"]): string {
+  const text = JSON.stringify(Object.entries(options).sort(([a], [b]) => a < b ? -1 : 1));
+  return crc32(encoder.encode(text)).toString(16).padStart(8, "0").slice(0, 6);
+}
+
+function fileName(metric: string, { name, content }: MadePicture, suffix: string): string {
+  const ending = typeof content === "string" ? "svg" : "png";
+  const stem = name === metric || name.startsWith(`${metric}-`) ? name : `${metric}-${name}`;
+  return `${stem}-${suffix}.${ending}`;
+}
+
+async function renderedReport(storage: RunStorage, document: EvaluationDocument): Promise<string> {
+  const pictures = new Map<string, Uint8Array | string>();
+  for (const { file } of document.results.flatMap(({ pictures }) => pictures)) {
+    const bytes = await storage.read(file);
+    if (bytes) pictures.set(file, file.endsWith(".svg") ? decoder.decode(bytes) : bytes);
+  }
+  return renderReport(document, pictures, { version: manifest.version });
+}
+
+/** Waits until no other program writes here. */
+async function waitForLock(directory: string, location: string): Promise<Disposable> {
+  return await withFileErrors("lock", location, async () => {
+    const file = await Deno.open(join(directory, LOCK_FILE), { write: true, create: true });
+    try {
+      await file.lock(true);
+      return file;
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  });
+}

@@ -1,0 +1,302 @@
+/**
+ * @file Distances between generated and real images in the features of a network: the Fréchet and the
+ * kernel inception distance, the inception score, precision, recall, density and coverage. With the
+ * features of another network than Inception they have other names, since they are other numbers.
+ */
+import { VapoError } from "../errors.ts";
+import { type FeatureStatistics, featureStatistics } from "../metrics/feature_statistics.ts";
+import type { FeatureNetwork } from "../metrics/feature_network.ts";
+import { frechetDistance, type GaussianStatistics } from "../metrics/frechet_distance.ts";
+import { inceptionScore } from "../metrics/inception_score.ts";
+import { kernelDistance } from "../metrics/kernel_distance.ts";
+import { precisionRecall } from "../metrics/precision_recall.ts";
+import type { EvaluationContext } from "./context.ts";
+import type { Measurement, MetricReport } from "./document.ts";
+import type { Split, SplitImages } from "./images.ts";
+
+/** What samples are compared with. */
+export interface Reference {
+  /** Which images of the run's data set. */
+  readonly split: Split;
+  /** The most of them, the first ones; all where it is left out. */
+  readonly limit?: number;
+  /** Statistics from a file, in place of the images'; for "fid" alone. */
+  readonly statistics?: GaussianStatistics & { readonly name: string };
+}
+
+/** Statistics, and what they are of. */
+type NamedStatistics = GaussianStatistics & { readonly name: string; readonly count?: number };
+
+/** Whether a network is the one that the field's figures are of. */
+export function isInception({ name }: FeatureNetwork): boolean {
+  return name === "inception-v3-fid";
+}
+
+/**
+ * The Fréchet distance of n samples.
+ *
+ * Source: Heusel et al., "GANs Trained by a Two Time-Scale Update Rule", 2017.
+ */
+export async function frechetReport(
+  context: EvaluationContext,
+  n: number,
+  reference: Reference,
+): Promise<MetricReport> {
+  const { network } = await context.network();
+  const real = await referenceStatistics(context, reference);
+  const value = await frechetTo(context, n, real);
+  const inception = isInception(network);
+  const measurements: Measurement[] = [{
+    name: inception ? "fid" : "frechet-distance",
+    label: inception ? "Fréchet inception distance" : `Fréchet distance, ${network.label}`,
+    value,
+    better: "lower",
+  }];
+  const own = await heldOutStatistics(context, n, reference);
+  if (own) {
+    measurements.push({
+      name: "held-out",
+      label: `the same of ${count(own.count)} real images, ${own.name}`,
+      value: await frechetDistance(own, real, { signal: context.signal }),
+    });
+  }
+  return {
+    measurements,
+    tables: [],
+    pictures: [],
+    notes: [
+      `${count(n)} samples against ${real.name}${
+        real.count ? ` (${count(real.count)} images)` : ""
+      }.`,
+      `A Fréchet distance of fewer samples is larger (the bias falls as 1/n): compare only with ` +
+      `figures of as many samples${inception ? "; most are published for 50,000" : ""}.`,
+      comparability(network),
+    ],
+  };
+}
+
+/** The Fréchet distance of n samples, the number alone. */
+export async function frechetOfSamples(
+  context: EvaluationContext,
+  n: number,
+  reference: Reference,
+): Promise<number> {
+  return await frechetTo(context, n, await referenceStatistics(context, reference));
+}
+
+async function frechetTo(
+  context: EvaluationContext,
+  n: number,
+  real: NamedStatistics,
+): Promise<number> {
+  const { network } = await context.network(), { signal } = context;
+  if (real.mean.length !== network.size) {
+    throw new VapoError(
+      `${real.name} has statistics of ${real.mean.length} features: expected ${network.size}, as ` +
+        `${network.label} has; make such a file by "vapo eval --make-stats"`,
+    );
+  }
+  const { features } = await context.sampleFeatures(n);
+  const statistics = await featureStatistics(features, network.size, { signal });
+  return await frechetDistance(statistics, real, { signal });
+}
+
+/** Statistics of the features of what samples are compared with. */
+async function referenceStatistics(
+  context: EvaluationContext,
+  reference: Reference,
+): Promise<NamedStatistics> {
+  if (reference.statistics) return reference.statistics;
+  const images = await referenceImages(context, reference);
+  return { ...await statisticsOf(context, images), name: images.name };
+}
+
+/**
+ * Statistics of the features of images of a data set.
+ *
+ * @throws {VapoError} for fewer than two images
+ */
+export async function statisticsOf(
+  context: Pick<EvaluationContext, "network" | "splitFeatures" | "signal">,
+  images: SplitImages,
+): Promise<FeatureStatistics> {
+  const { network: { size } } = await context.network();
+  const features = await context.splitFeatures(images);
+  return await featureStatistics(features, size, { signal: context.signal });
+}
+
+async function referenceImages(
+  context: EvaluationContext,
+  { split, limit }: Reference,
+): Promise<SplitImages> {
+  return await context.split(split, limit);
+}
+
+/**
+ * What as many real images reach that are not among those compared with: null where the data set has
+ * none.
+ */
+async function heldOutStatistics(context: EvaluationContext, n: number, { split }: Reference) {
+  try {
+    const images = await context.split(split === "train" ? "held-out" : "train", n);
+    return { ...await statisticsOf(context, images), name: images.name };
+  } catch (error) {
+    if (error instanceof VapoError && !context.signal?.aborted) return null;
+    throw error;
+  }
+}
+
+/**
+ * The kernel distance of n samples.
+ *
+ * Source: Bińkowski et al., "Demystifying MMD GANs", 2018.
+ */
+export async function kernelReport(
+  context: EvaluationContext,
+  n: number,
+  reference: Reference,
+): Promise<MetricReport> {
+  const { network } = await context.network();
+  const { images, subsetSize, ...distance } = await kernelOfSamples(context, n, reference);
+  const inception = isInception(network);
+  return {
+    measurements: [{
+      name: inception ? "kid" : "kernel-distance",
+      label: inception ? "kernel inception distance" : `kernel distance, ${network.label}`,
+      value: distance.mean,
+      standardError: distance.standardError,
+      better: "lower",
+    }],
+    tables: [],
+    pictures: [],
+    notes: [
+      `${count(n)} samples against ${images.name} (${count(images.count)} images): the mean over ` +
+      `${distance.values.length} subsets of ${count(subsetSize)} of each; many publications give ` +
+      "1,000 times this number.",
+      "The estimator has no bias, so figures of other numbers of samples may be compared; it may be " +
+      "below zero. The error is that of the mean over subsets, which share samples where these are few.",
+      comparability(network),
+    ],
+  };
+}
+
+/** The kernel distance of n samples, and of what it is one. */
+export async function kernelOfSamples(
+  context: EvaluationContext,
+  n: number,
+  reference: Reference,
+) {
+  const { network } = await context.network();
+  const images = await referenceImages(context, reference);
+  const real = await context.splitFeatures(images);
+  const { features } = await context.sampleFeatures(n);
+  const { seed } = context.sampling, { signal } = context;
+  // Subsets of all would all be the same: their scatter would say nothing.
+  const subsetSize = Math.min(1000, Math.floor(Math.min(n, images.count) / 2));
+  const options = { subsetSize, seed, signal, onProgress: context.progress("kernel distance") };
+  return { ...await kernelDistance(features, real, network.size, options), images, subsetSize };
+}
+
+/**
+ * The inception score of n samples.
+ *
+ * Source: Salimans et al., "Improved Techniques for Training GANs", 2016.
+ */
+export async function scoreReport(context: EvaluationContext, n: number): Promise<MetricReport> {
+  const { network } = await context.network();
+  const { logits } = await context.sampleFeatures(n);
+  const { mean, standardDeviation, values } = inceptionScore(logits, network.classes);
+  const splits = values.length;
+  const inception = isInception(network);
+  return {
+    measurements: [{
+      name: inception ? "inception-score" : "classifier-score",
+      label: inception ? "inception score" : `classifier score, ${network.label}`,
+      value: mean,
+      standardError: standardDeviation / Math.sqrt(splits),
+      better: "higher",
+    }, {
+      name: "split-deviation",
+      label: `standard deviation over ${splits} splits (what publications give after ±)`,
+      value: standardDeviation,
+    }],
+    tables: [],
+    pictures: [],
+    notes: [
+      `${count(n)} samples in ${splits} splits of ${
+        count(Math.floor(n / splits))
+      }; fewer samples a ` +
+      "split lower the score. It knows nothing of the data: samples of one image a class have the " +
+      "highest.",
+      ...(inception
+        ? ["The softmax is over the network's 1008 outputs without bias, as in the original graph."]
+        : []),
+      comparability(network),
+    ],
+  };
+}
+
+/** Neighbours of precision, recall, density and coverage. */
+const NEIGHBOURS = 5;
+
+/**
+ * Precision, recall, density and coverage of n samples.
+ *
+ * Sources: Kynkäänniemi et al., "Improved Precision and Recall Metric for Assessing Generative
+ * Models", 2019; Naeem et al., "Reliable Fidelity and Diversity Metrics for Generative Models", 2020.
+ */
+export async function precisionRecallReport(
+  context: EvaluationContext,
+  n: number,
+  reference: Reference,
+): Promise<MetricReport> {
+  const { network } = await context.network();
+  // As many real images as samples: the measures depend on both numbers.
+  const limit = Math.min(n, reference.limit ?? n);
+  const images = await referenceImages(context, { ...reference, limit });
+  const real = await context.splitFeatures(images);
+  const { features } = await context.sampleFeatures(n);
+  const values = await precisionRecall(real, features, network.size, {
+    neighbours: NEIGHBOURS,
+    signal: context.signal,
+    onProgress: context.progress("neighbours"),
+  });
+  const meanings = {
+    precision: "precision: samples within reach of a real image",
+    recall: "recall: real images within reach of a sample",
+    density: "density: real neighbourhoods that a sample lies in, relative to the expected",
+    coverage: "coverage: real images with a sample in their neighbourhood",
+  } as const;
+  return {
+    measurements: Object.entries(meanings).map(([name, label]) => ({
+      name,
+      label,
+      value: values[name as keyof typeof meanings],
+      better: "higher" as const,
+    })),
+    tables: [],
+    pictures: [],
+    notes: [
+      `${count(n)} samples against ${images.name} (${count(images.count)} images), ${NEIGHBOURS} ` +
+      `neighbours, features of ${network.label}: compare only with figures of the same numbers, the ` +
+      "same k and the same features.",
+      ...(isInception(network)
+        ? ["Kynkäänniemi et al. take features of VGG-16 and k = 3; Naeem et al. k = 5."]
+        : [comparability(network)]),
+    ],
+  };
+}
+
+/** What figures in a network's features can be compared with. */
+function comparability({ name, label }: FeatureNetwork): string {
+  if (name === "inception-v3-fid") {
+    return "Comparable with figures by pytorch-fid's weights and resizing on 8-bit images; other " +
+      "resizing (antialiased, or TensorFlow 1's) changes the second digit.";
+  }
+  return `Features of a small classifier of our own (${label}): not an inception distance, and ` +
+    "comparable only with figures by the same weights, whose checksum is among the options.";
+}
+
+function count(n: number): string {
+  return n.toLocaleString("en-US");
+}

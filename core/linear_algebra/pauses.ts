@@ -1,0 +1,35 @@
+/**
+ * @file Pauses in long computations, in which an abort and whatever else waits in the event loop
+ * arrive.
+ */
+
+/** What a computation that takes more than a moment may be given. */
+export interface Interruptible {
+  /** Ends the computation by rejecting with its reason. */
+  readonly signal?: AbortSignal;
+  /** Told now and then how many of how many equal parts are done. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Between two turns of the event loop, in milliseconds. */
+const stretch = 50;
+
+/**
+ * A function to call often: it waits for a turn of the event loop where the last one was some time ago,
+ * and throws the signal's reason once it has been aborted.
+ */
+export function pauses(signal: AbortSignal | undefined): () => Promise<void> | undefined {
+  signal?.throwIfAborted();
+  let last = performance.now();
+  return () => {
+    signal?.throwIfAborted();
+    if (performance.now() - last < stretch) return undefined;
+    return new Promise<void>((resolve, reject) =>
+      setTimeout(() => {
+        last = performance.now();
+        if (signal?.aborted) reject(signal.reason);
+        else resolve();
+      })
+    );
+  };
+}
