@@ -39,24 +39,25 @@ const LARGEST_EXACT_DIMENSION = 8;
  * import { assert } from "@std/assert";
  * import { dequantizedImages, openDevice } from "vapo";
  * await openDevice("cpu");
- * const [black, white] = dequantizedImages(Uint8Array.of(0, 255), 1, { seed: 0 });
+ * const [black, white] = await dequantizedImages(Uint8Array.of(0, 255), 1, { seed: 0 });
  * assert(Math.abs(black + 1) <= 0.5 / 127.5 && Math.abs(white - 1) <= 0.5 / 127.5);
  * ```
  */
-export function dequantizedImages(
+export async function dequantizedImages(
   bytes: Uint8Array,
   size: number,
   { seed, firstSample = 0 }: { readonly seed: number; readonly firstSample?: number },
-): Float64Array {
+): Promise<Float64Array> {
   const n = bytes.length / size;
   if (!Number.isInteger(n)) {
     throw new VapoError(`${bytes.length} bytes are not images of ${size}: expected a multiple`);
   }
   const noise = tf.tidy(() => {
     const key = fork({ ...randomKey(seed), firstSample }, "dequantization");
-    return randomUniform(key, [n, size]).dataSync();
+    return randomUniform(key, [n, size]);
   });
-  return Float64Array.from(bytes, (k, i) => (k + noise[i] - 0.5) / LEVELS_PER_UNIT - 1);
+  const values = await noise.data().finally(() => noise.dispose());
+  return Float64Array.from(bytes, (k, i) => (k + values[i] - 0.5) / LEVELS_PER_UNIT - 1);
 }
 
 /**
@@ -269,7 +270,7 @@ async function batchRows(
 ): Promise<Float32Array> {
   const { d, images, points, seed, signal } = problem;
   const samples = images
-    ? dequantizedImages(images.subarray(from * d, to * d), d, { seed, firstSample: from })
+    ? await dequantizedImages(images.subarray(from * d, to * d), d, { seed, firstSample: from })
     : Float64Array.from(points!.subarray(from * d, to * d));
   const root = randomKey(seed);
   try {
@@ -422,7 +423,7 @@ function notesOf(problem: LikelihoodProblem): string[] {
     `RK45 (rtol ${rtol}, atol ${atol}) with ` +
     (exact
       ? "the exact Laplacian."
-      : `Hutchinson's estimate of the Laplacian, ${probes} a ${sampleNoun(problem)}.`),
+      : `Hutchinson's estimate of the Laplacian, ${probes} for each ${sampleNoun(problem)}.`),
     "This is the density of the flow that the potential has, whether or not that flow is the one " +
     "that its training aims at.",
   ];

@@ -10,7 +10,7 @@ import { basisOf, betterWords, distinctTitles } from "./report_words.ts";
  * samples and which features it is computed from, a line a measurement: what, value ± standard error
  * with its unit, which way is better.
  *
- * @param document what was found
+ * @param document what was found, or its results alone
  * @returns lines without their ends; none where nothing was measured
  * @example
  * ```ts

@@ -11,7 +11,7 @@
  * Why it is not a library's: of LAPACK for JavaScript there are hand translations (@stdlib/lapack,
  * blasjs, ml-matrix: scalar code, 1 to 2 GFLOP/s, no singular values in the first two) and one young
  * package in WebAssembly (@gcu/alpack 0.1: one thread, no singular values); what is here runs at
- * 20 to 24 GFLOP/s a core and shares the threads that there are already.
+ * 19 GFLOP/s a core and shares the threads that there are already.
  */
 import { type Code, control, f64x2, i32, type ModuleBuilder, v128 } from "../jit/wasm/assembler.ts";
 import { alignBytes } from "../jit/wasm/emitter.ts";

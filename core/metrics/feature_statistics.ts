@@ -29,8 +29,7 @@ export interface FeatureStatisticsOptions extends Interruptible {
 /**
  * The mean and the covariance of features. What is summed is float32 features less a number near
  * their mean, products and sums in float64: a large mean costs no digits, and a constant feature has a
- * variance of exactly 0. The work is n·d² multiplications on all processors: some six seconds for
- * 50,000 × 2,048 on two.
+ * variance of exactly 0. The work is n·d²/2 multiplications and additions.
  *
  * Of features in parts that number is the mean of the first part; so the last bits depend on how the
  * features were divided, but on nothing else.
@@ -41,7 +40,7 @@ export interface FeatureStatisticsOptions extends Interruptible {
  * @param features n·d numbers, row by row; or parts of them, each of whole rows; n ≥ 2
  * @param dimension d
  * @param options threads, an abort signal, and who is told of progress in rows (the total only where
- * the features are one array, else it is what is done)
+ * the features are one array, otherwise what is done)
  * @throws {VapoError} where features are not whole rows, or fewer than two.
  * @throws {NonFiniteError} where a feature is not finite.
  * @example

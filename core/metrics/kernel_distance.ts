@@ -42,8 +42,7 @@ export interface KernelDistance {
  * scatters around 0 for samples of one distribution, below it too, whatever the number of samples; it
  * has no unit, and is often given times 1,000.
  *
- * The work is 4·m²·d multiplications and additions a subset of m points: some 25 seconds for the
- * defaults and 2,048 features on two processors.
+ * The work is 2·m²·d multiplications and additions a subset of m points.
  *
  * Source: Bińkowski et al., "Demystifying MMD GANs", 2018, section 4.
  *

@@ -36,9 +36,8 @@ export interface PrecisionRecall {
  * that neighbour is outside.
  *
  * Distances are float64, |x|² + |y|² − 2x·y, zero for equal points. Blocks of them are made one after
- * another, so memory is some 50 MB for 2,048 features; the work is n²·d + m²·d + 2·n·m·d
- * multiplications and additions, some 30 seconds for 10,000 points of either set on two processors.
- * All four depend on n and m: compare values of the same numbers of points only.
+ * another, so memory is some 50 MB for 2,048 features; the work is (n²/2 + m²/2 + n·m)·d
+ * multiplications and additions. All four depend on n and m: compare values of the same numbers of points only.
  *
  * Source: Kynkäänniemi et al. 2019, equations 1 and 2; Naeem et al. 2020, equations 4 and 5.
  *

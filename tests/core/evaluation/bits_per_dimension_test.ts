@@ -1,4 +1,4 @@
-import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { VapoError } from "../../../core/errors.ts";
 import {
   bitsPerDimension,
@@ -32,7 +32,7 @@ Deno.test("dequantised levels lie evenly in their intervals, and depend on their
   await openDevice("cpu");
   const bytes = Uint8Array.from({ length: 6000 }, (_, i) => i % 256);
   const before = tf.memory().numTensors;
-  const x = dequantizedImages(bytes, 3, { seed: 5 });
+  const x = await dequantizedImages(bytes, 3, { seed: 5 });
   assertEquals(tf.memory().numTensors, before);
   const offsets = x.map((value, i) => (value + 1) * 127.5 - bytes[i]);
   assert(offsets.every((offset) => Math.abs(offset) < 0.5));
@@ -41,10 +41,10 @@ Deno.test("dequantised levels lie evenly in their intervals, and depend on their
   // A uniform draw of width 1 has the variance 1/12, and its square the variance 1/180.
   assertAlmostEquals(mean, 0, 4 / Math.sqrt(12 * offsets.length));
   assertAlmostEquals(square, 1 / 12, 4 / Math.sqrt(180 * offsets.length));
-  const late = dequantizedImages(bytes.subarray(3 * 700), 3, { seed: 5, firstSample: 700 });
+  const late = await dequantizedImages(bytes.subarray(3 * 700), 3, { seed: 5, firstSample: 700 });
   assertEquals(late, x.slice(3 * 700));
-  assert(dequantizedImages(bytes, 3, { seed: 6 })[0] !== x[0]);
-  assertThrows(() => dequantizedImages(bytes, 7, { seed: 5 }), VapoError, "6000 bytes");
+  assert((await dequantizedImages(bytes, 3, { seed: 6 }))[0] !== x[0]);
+  await assertRejects(() => dequantizedImages(bytes, 7, { seed: 5 }), VapoError, "6000 bytes");
 });
 
 Deno.test("a density over all grey levels alike is 8 bits, one twice as narrow 7", () => {
@@ -221,7 +221,7 @@ Deno.test("the notes say what is compared", async () => {
   await openDevice("wasm");
   const notes = async (more: Partial<LikelihoodReportOptions>) =>
     (await negativeLogLikelihoodReport({ ...small, ...more })).notes.join("\n");
-  assert((await notes({})).includes("one probe a point"));
+  assert((await notes({})).includes("one probe for each point"));
   const images = { points: undefined, images: new Uint8Array(24).fill(140) };
   const format = { stored: [28, 28, 1], poolTo: 14, padTo: 16 } as const;
   const text = await notes({ ...images, format });

@@ -12,6 +12,7 @@ import { mlpPotential } from "../../../core/potential/mlp.ts";
 import { openDevice, randomKey, tf } from "../../../core/tensor/mod.ts";
 import { gaussianPotential } from "../../gaussian_potential.ts";
 import { perturbedPotential } from "../../perturbed_potential.ts";
+import { webgpuTest } from "../../webgpu.ts";
 
 Deno.test("as many programs are kept as is said, those used last", async () => {
   const disposed: string[] = [];
@@ -76,6 +77,23 @@ Deno.test("a sampler that keeps its programs draws what fresh ones draw, to the 
   assert((await sampler.draw(base)).samples.every(Number.isFinite), "after disposing it");
   sampler.dispose();
   tf.dispose(parameters);
+});
+
+webgpuTest("programs start anew on a WebGPU device", async () => {
+  const draw = async (device: "webgpu" | "wasm", options: SampleOptions) => {
+    await openDevice(device);
+    const parameters = potential.initialize(randomKey(2));
+    const { samples } = await drawSamples(potential, parameters, path, options);
+    tf.dispose(parameters);
+    return samples;
+  };
+  for (const solver of ["heun", "euler-maruyama"] as const) {
+    const options = { ...base, solver, until: 0.9 };
+    const expected = await draw("wasm", options);
+    (await draw("webgpu", options)).forEach((value, i) =>
+      assertAlmostEquals(value, expected[i], 1e-3, `${solver}, value ${i}`)
+    );
+  }
 });
 
 Deno.test("a drawing that fails leaves a sampler that goes on", async () => {

@@ -4,7 +4,7 @@ import { VapoError } from "../../../core/errors.ts";
 import { logDensity, openLikelihood } from "../../../core/flow/likelihood.ts";
 import { mixtureLogDensity } from "../../../core/homotopy/gaussian_mixture.ts";
 import { gaussianPath } from "../../../core/homotopy/gaussian_path.ts";
-import { fork, openDevice, randomKey, randomNormal, tf } from "../../../core/tensor/mod.ts";
+import { fork, openDevice, randomKey, tf } from "../../../core/tensor/mod.ts";
 import { ellipsoidPotential, mixturePotentialOn } from "../../exact_potentials.ts";
 import {
   askSciPy,
@@ -14,6 +14,7 @@ import {
   path as scipyPath,
   potential as scipyPotential,
 } from "../../reference/likelihood.ts";
+import { webgpuTest } from "../../webgpu.ts";
 
 Deno.test("log densities agree with SciPy's to 1e-6", async () => {
   await openDevice("wasm");
@@ -138,17 +139,25 @@ Deno.test("wrong options and points are refused by name, an abort ends it, nothi
   assertEquals(tf.memory().numTensors, before);
 });
 
+/** Log densities by each of two probes, of the second of two batches. */
+async function twoBatches(device: "cpu" | "wasm" | "webgpu"): Promise<Float64Array> {
+  await openDevice(device);
+  const { parameters, points } = likelihoodCase();
+  const likelihood = openLikelihood(scipyPotential, parameters, scipyPath, { probes: 2 });
+  const key = randomKey(4);
+  await likelihood.estimate(points.slice(15, 30), { key });
+  const { byProbe } = await likelihood.estimate(points.slice(0, 15), { key });
+  likelihood.dispose();
+  tf.dispose(parameters);
+  return byProbe;
+}
+
 Deno.test("eager is as compiled", async () => {
-  const values: Float64Array[] = [];
-  for (const device of ["cpu", "wasm"] as const) {
-    await openDevice(device);
-    const { parameters, points } = likelihoodCase();
-    const likelihood = openLikelihood(scipyPotential, parameters, scipyPath, { probes: 2 });
-    const few = points.slice(0, 15), key = randomKey(4);
-    await likelihood.estimate(points.slice(15, 30), { key });
-    values.push((await likelihood.estimate(few, { key })).byProbe);
-    likelihood.dispose();
-    tf.dispose(parameters);
-  }
-  values[0].forEach((value, i) => assertAlmostEquals(value, values[1][i], 1e-3));
+  const eager = await twoBatches("cpu"), compiled = await twoBatches("wasm");
+  eager.forEach((value, i) => assertAlmostEquals(value, compiled[i], 1e-3));
+});
+
+webgpuTest("a WebGPU device gives the same densities", async () => {
+  const here = await twoBatches("wasm"), there = await twoBatches("webgpu");
+  here.forEach((value, i) => assertAlmostEquals(value, there[i], 1e-3));
 });

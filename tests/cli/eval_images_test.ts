@@ -1,0 +1,128 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { decode } from "fast-png";
+import { type EvaluationDocument, evaluationSchema } from "../../core/evaluation/document.ts";
+import { fileOfBytes } from "../../core/formats/random_access.ts";
+import { encodePreparedNetwork } from "../../core/metrics/prepared_features.ts";
+import { readStatistics } from "../../core/metrics/statistics_file.ts";
+import { openDevice } from "../../core/tensor/mod.ts";
+import { randomClassifierParameters } from "../reference/classifier.ts";
+import { inTemporaryDirectory, set, vapo } from "./program.ts";
+
+/** A classifier that has learnt nothing, prepared where `vapo data mnist-features` would. */
+async function prepareNetwork(cwd: string): Promise<void> {
+  await openDevice("cpu");
+  const parameters = Object.fromEntries(
+    await Promise.all(
+      Object.entries(randomClassifierParameters()).map(async ([name, tensor]) =>
+        [name, { shape: tensor.shape, data: await tensor.data() as Float32Array }] as const
+      ),
+    ),
+  );
+  const { files } = await encodePreparedNetwork("mnist-classifier", parameters, {});
+  await Deno.mkdir(`${cwd}/data/mnist-features`, { recursive: true });
+  for (const [name, bytes] of Object.entries(files)) {
+    await Deno.writeFile(`${cwd}/data/mnist-features/${name}`, bytes);
+  }
+}
+
+const small = [
+  ...["mnist16", "--steps", "4", "--batch", "8", "--device", "wasm", "--out", "run"],
+  ...set("potential.channels=4", "potential.multipliers=[1]", "sampling.n=4"),
+  ...set("sampling.solver=heun", "sampling.steps=3", "sampling.batchSize=16"),
+];
+
+/** Runs a test beside a tiny run of digits called `run` and a network for features. */
+function withRun(test: (cwd: string) => Promise<void>): Promise<void> {
+  return inTemporaryDirectory(async (cwd) => {
+    const { code, stderr } = await vapo(["train", ...small], { cwd });
+    assertEquals(code, 0, stderr);
+    await prepareNetwork(cwd);
+    await test(cwd);
+  });
+}
+
+const place = "run/evaluation/step-00000004";
+
+async function readDocument(cwd: string): Promise<EvaluationDocument> {
+  return evaluationSchema.parse(JSON.parse(await Deno.readTextFile(`${cwd}/${place}/eval.json`)));
+}
+
+Deno.test("every metric of images: numbers, pictures, a report; features are kept", () =>
+  withRun(async (cwd) => {
+    const names = ["fid", "kid", "is", "prdc", "nll", "ood", "energy", "neighbours", "interpolate"];
+    const args = ["eval", "run", ...names, "--n", "24", "--reference-n", "100"];
+    const { code, stdout, stderr } = await vapo(args, { cwd });
+    assertEquals(code, 0, stderr);
+    const { results } = await readDocument(cwd);
+    assertEquals(results.map(({ metric }) => metric), names);
+    for (const { metric, measurements, pictures, options } of results) {
+      assert(
+        measurements.length > 0 && measurements.every(({ value }) => Number.isFinite(value)),
+        metric,
+      );
+      assertEquals(options.n, 24);
+      for (const { file } of pictures) {
+        const bytes = await Deno.readFile(`${cwd}/${place}/${file}`);
+        if (file.endsWith(".png")) assert(decode(bytes).width > 50);
+        else assertMatch(new TextDecoder().decode(bytes), /^<svg /);
+      }
+    }
+    // Fashion-MNIST is not prepared here: said, and no reason to stop.
+    assertMatch(stderr, /Left out: fashion-mnist, since data\/fashion-mnist is not there/);
+    assert(!/\bFID\b|inception distance/i.test(stdout.replaceAll(/no FID|not Inception/g, "")));
+    const report = await Deno.readTextFile(`${cwd}/${place}/report.html`);
+    for (const { title } of results) assertStringIncludes(report, title);
+
+    const again = await vapo([...args, "--again"], { cwd });
+    assertEquals(again.code, 0, again.stderr);
+    const values = (document: EvaluationDocument) =>
+      document.results.map(({ metric, measurements }) => [metric, measurements]);
+    assertEquals(values(await readDocument(cwd)), values({ results } as EvaluationDocument));
+  }));
+
+Deno.test("statistics of a data set are written, and a run is compared with them", () =>
+  withRun(async (cwd) => {
+    const make = ["eval", "--make-stats", "mnist16", "--n", "150", "--out", "stats.npz"];
+    const made = await vapo(make, { cwd });
+    assertEquals(made.code, 0, made.stderr);
+    assertStringIncludes(made.stdout, "statistics of 128 features of 150 images, mnist train");
+    const bytes = await Deno.readFile(`${cwd}/stats.npz`);
+    const { mean, covariance } = await readStatistics(fileOfBytes(bytes, "stats.npz"));
+    assertEquals([mean.length, covariance.length], [128, 128 ** 2]);
+    const twice = await vapo(make, { cwd });
+    assertMatch(
+      twice.stderr,
+      /file stats.npz is there already: choose another name, or use --force/,
+    );
+
+    const fid = async (...more: string[]) => {
+      const args = ["eval", "run", "fid", "--n", "24", "--json", ...more];
+      const { code, stdout, stderr } = await vapo(args, { cwd });
+      assertEquals(code, 0, stderr);
+      return JSON.parse(stdout).measurements[0].value;
+    };
+    // The same images, through the file and not.
+    const [byFile, byImages] = [
+      await fid("--stats", "stats.npz"),
+      await fid("--reference-n", "150"),
+    ];
+    assert(Math.abs(byFile / byImages - 1) < 1e-9, `${byFile} and ${byImages}`);
+  }));
+
+Deno.test("a run measures its distance on the way, and keeps the best checkpoint by it", () =>
+  inTemporaryDirectory(async (cwd) => {
+    await prepareNetwork(cwd);
+    const every = ["--eval-every", "2", "--eval-n", "24"];
+    const { code, stderr } = await vapo(["train", ...small, ...every], { cwd });
+    assertEquals(code, 0, stderr);
+    const lines = (await Deno.readTextFile(`${cwd}/run/evaluations.jsonl`)).trimEnd().split("\n")
+      .map((line) => JSON.parse(line));
+    assertEquals(lines.map(({ step, metric }) => [step, metric]), [
+      [2, "frechet-classifier"],
+      [4, "frechet-classifier"],
+    ]);
+    const best = lines[0].value <= lines[1].value ? 2 : 4;
+    const sampled = await vapo(["eval", "run", "is", "--n", "24", "--checkpoint", "best"], { cwd });
+    assertEquals(sampled.code, 0, sampled.stderr);
+    assertStringIncludes(sampled.stderr, `step ${best}`);
+  }));
