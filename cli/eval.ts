@@ -199,7 +199,7 @@ async function evaluate(
   const parameters = await chosen.load();
   const subject = await evaluationSubject({ ...chosen, name: basename(path), config, parameters });
   const directory = userPath(flags.out ?? defaultDirectory(path, chosen, config));
-  const out = await openEvaluationDirectory(directory, shownPath(directory), subject);
+  const out = await openEvaluationDirectory(directory, shownPath(directory), subject, location);
   if (!flags.json) {
     standardError.line(`run     ${location}, step ${chosen.step}`);
     standardError.line(`device  ${describeDevice(device)}`);

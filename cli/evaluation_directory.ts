@@ -55,6 +55,7 @@ export interface EvaluationDirectory {
  * @param directory where
  * @param location how it is called in messages
  * @param subject what is evaluated
+ * @param run the run's directory, as a command takes it
  * @throws {VapoError} where it has an evaluation of something else
  * @throws {FormatError} where its `eval.json` is damaged
  */
@@ -62,6 +63,7 @@ export async function openEvaluationDirectory(
   directory: string,
   location: string,
   subject: EvaluationSubject,
+  run: string,
 ): Promise<EvaluationDirectory> {
   const storage = directoryStorage(directory, location);
   const read = async () => requireSame(await readDocument(storage), subject, location);
@@ -96,7 +98,7 @@ export async function openEvaluationDirectory(
       };
       const document = withResult(await read() ?? emptyDocument(subject), result);
       await storage.write(DOCUMENT, encoder.encode(JSON.stringify(document, null, 2) + "\n"));
-      await storage.write(REPORT, encoder.encode(await renderedReport(storage, document)));
+      await storage.write(REPORT, encoder.encode(await renderedReport(storage, document, run)));
       return result;
     },
   };
@@ -169,13 +171,17 @@ function fileName(metric: string, { name, content }: MadePicture, suffix: string
   return `${stem}-${suffix}.${ending}`;
 }
 
-async function renderedReport(storage: RunStorage, document: EvaluationDocument): Promise<string> {
+async function renderedReport(
+  storage: RunStorage,
+  document: EvaluationDocument,
+  run: string,
+): Promise<string> {
   const pictures = new Map<string, Uint8Array | string>();
   for (const { file } of document.results.flatMap(({ pictures }) => pictures)) {
     const bytes = await storage.read(file);
     if (bytes) pictures.set(file, file.endsWith(".svg") ? decoder.decode(bytes) : bytes);
   }
-  return renderReport(document, pictures, { version: manifest.version });
+  return renderReport(document, pictures, { version: manifest.version, run });
 }
 
 /** Waits until no other program writes here. */

@@ -188,7 +188,7 @@ export const metrics: Readonly<Record<MetricName, Metric>> = {
     samples: 8,
     imagesOnly: false,
     title: () => "Interpolation",
-    asked: (settings) => ({ ...ofFeatures(settings), steps: INTERPOLATION_STEPS }),
+    asked: (settings) => ({ ...ofFeatures(settings), imagesInRow: INTERPOLATION_STEPS }),
     report: interpolationsReport,
   },
   solvers: {
