@@ -193,7 +193,7 @@ export const metrics: Readonly<Record<MetricName, Metric>> = {
   },
   solvers: {
     description: "quality against evaluations for every solver",
-    samples: 256,
+    samples: 100,
     imagesOnly: false,
     title: () => "Solvers",
     asked: ofFeatures,

@@ -19,6 +19,8 @@ export const forwardPoints: MostPoints = { one: 12, both: 8 };
 /** Where there are gradients, whose own gradients feel errors more: those of F(4×4, 3×3) at most. */
 export const gradientPoints: MostPoints = { one: 8, both: 6 };
 
+/** Most cells of a tile: filters in the Winograd domain are large, and have to be read. */
+const mostPlanes = 128;
 /** Multiply-adds that the transform of one cell of a tile costs, measured; memory is part of it. */
 const transformCost = 10;
 
@@ -28,9 +30,10 @@ export type Tile = readonly [number, number];
 /** Results of a tile along one axis: such that there are points for it. */
 function axisTiles(taps: number, stride: number, most: number): number[] {
   if (taps === 1) return stride === 1 ? [1] : [];
-  if (stride !== 1) return [];
+  // With strides, two taps of the three are transformed.
+  const transformed = stride === 1 ? taps : stride === 2 && taps === 3 ? 2 : Infinity;
   return pointCounts.filter((points) => points <= most)
-    .map((points) => points - taps + 1).filter((outputs) => outputs > 1);
+    .map((points) => points - transformed + 1).filter((outputs) => outputs > 1);
 }
 
 /**
@@ -41,6 +44,7 @@ function winogradCost(g: ConvolutionGeometry, tile: Tile): number {
   const { batch, inputChannels: c, outputChannels: o } = g;
   const planes = tileInputs({ taps: g.filterHeight, stride: g.strideHeight, outputs: tile[0] }) *
     tileInputs({ taps: g.filterWidth, stride: g.strideWidth, outputs: tile[1] });
+  if (planes > mostPlanes) return Infinity;
   const tiles = batch * Math.ceil(g.outputHeight / tile[0]) * Math.ceil(g.outputWidth / tile[1]);
   return planes * (tiles * (c * o + transformCost * (c + o)) + 3 * c * o);
 }

@@ -221,5 +221,66 @@ export function axisTransforms(method: AxisMethod): AxisTransforms {
       output: outputTransform(inputs, outputs),
     };
   }
-  throw new Error(`no method for ${taps} taps with a stride of ${stride}`);
+  if (taps !== 3 || stride !== 2) {
+    throw new Error(`no method for ${taps} taps with a stride of ${stride}`);
+  }
+  return { ...method, inputs, ...phasedTransforms(outputs) };
+}
+
+/**
+ * Three taps with a stride of two, by phases: the outer two see every other pixel, which is
+ * F(outputs, 2) without strides; the inner one sees those between, each of which is a product. Of
+ * 2m + 1 cells of a tile, the first m + 1 are of the outer taps.
+ */
+function phasedTransforms(
+  outputs: number,
+): Pick<AxisTransforms, "input" | "filter" | "output"> {
+  const outer = outputs + 1, inputs = outer + outputs;
+  const inner = Array.from({ length: outputs }, (_, i) => i);
+  const everyOther = (i: number) => 2 * i;
+  const output = outputTransform(outer, outputs);
+  return {
+    input: withRest(
+      { ...inputTransform(outer), inputs, outputs: inputs },
+      everyOther,
+      (load, store) => inner.map((i) => store(outer + i, load(2 * i + 1))),
+    ),
+    filter: withRest(
+      { ...filterTransform(outer, 2), inputs: 3, outputs: inputs },
+      everyOther,
+      (load, store) => inner.map((i) => store(outer + i, load(1))),
+    ),
+    output: {
+      ...{ inputs, outputs },
+      prepare: (f) => {
+        const { constants, apply } = output.prepare(f);
+        return {
+          constants,
+          apply: (load, store) =>
+            apply(load, (i, value) => store(i, f32x4.add(value, load(outer + i)))),
+        };
+      },
+    },
+  };
+}
+
+type Load = (i: number) => Code;
+type Store = (i: number, value: Code) => Code;
+
+/** A transform whose code takes some of the inputs, and code for the rest. */
+function withRest(
+  { prepare, ...sizes }: Transform,
+  take: (i: number) => number,
+  rest: (load: Load, store: Store) => Code,
+): Transform {
+  return {
+    ...sizes,
+    prepare: (f) => {
+      const { constants, apply } = prepare(f);
+      return {
+        constants,
+        apply: (load, store) => [apply((i) => load(take(i)), store), rest(load, store)],
+      };
+    },
+  };
 }

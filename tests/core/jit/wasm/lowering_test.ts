@@ -65,21 +65,25 @@ Deno.test("other convolutions stay as they are", () => {
 });
 
 Deno.test("tiles fit what there is", () => {
-  const cases: [number[], number[], Pads, [number, number]][] = [
-    [[2, 32, 32, 64], [3, 3, 64, 64], same, [4, 4]],
-    [[2, 8, 8, 448], [3, 3, 448, 384], same, [4, 4]],
-    [[2, 35, 35, 64], [3, 3, 64, 96], same, [6, 6]],
-    [[2, 35, 35, 48], [5, 5, 48, 64], [2, 2, 2, 2], [4, 4]],
-    [[2, 17, 17, 128], [1, 7, 128, 192], [0, 0, 3, 3], [1, 6]],
-    [[2, 17, 17, 128], [7, 1, 128, 192], [3, 3, 0, 0], [6, 1]],
-    [[2, 6, 6, 128], [1, 7, 128, 192], [0, 0, 3, 3], [1, 6]],
-    [[2, 4, 4, 384], [3, 1, 384, 384], [1, 1, 0, 0], [4, 1]],
-    [[2, 8, 8, 384], [3, 1, 384, 384], [1, 1, 0, 0], [8, 1]],
+  type Pair = [number, number];
+  const none: Pads = [0, 0, 0, 0];
+  const cases: [number[], number[], Pads, Pair, Pair][] = [
+    [[2, 32, 32, 64], [3, 3, 64, 64], same, [1, 1], [4, 4]],
+    [[2, 8, 8, 448], [3, 3, 448, 384], same, [1, 1], [4, 4]],
+    [[2, 35, 35, 64], [3, 3, 64, 96], same, [1, 1], [6, 6]],
+    [[2, 35, 35, 48], [5, 5, 48, 64], [2, 2, 2, 2], [1, 1], [4, 4]],
+    [[2, 17, 17, 128], [1, 7, 128, 192], [0, 0, 3, 3], [1, 1], [1, 6]],
+    [[2, 17, 17, 128], [7, 1, 128, 192], [3, 3, 0, 0], [1, 1], [6, 1]],
+    [[2, 6, 6, 128], [1, 7, 128, 192], [0, 0, 3, 3], [1, 1], [1, 6]],
+    [[2, 4, 4, 384], [3, 1, 384, 384], [1, 1, 0, 0], [1, 1], [4, 1]],
+    [[2, 8, 8, 384], [3, 1, 384, 384], [1, 1, 0, 0], [1, 1], [8, 1]],
+    [[2, 35, 35, 288], [3, 3, 288, 384], none, [2, 2], [3, 3]],
+    [[2, 17, 17, 192], [3, 3, 192, 320], none, [2, 2], [3, 3]],
   ];
-  for (const [input, filter, pads, tile] of cases) {
+  for (const [input, filter, pads, strides, tile] of cases) {
     const builder = new GraphBuilder();
     const inputs = [image(builder, input), image(builder, filter)];
-    const node = builder.add({ kind: "conv2d", strides: [1, 1], pads }, inputs);
+    const node = builder.add({ kind: "conv2d", strides, pads }, inputs);
     const lowered = lowerConvolutions(builder.finish([{ name: "y", node }]));
     const { operation, shape } = lowered.nodes.at(-1)!;
     assertEquals(operation.kind === "winogradConv2d" && operation.tile, tile, `${input} ${filter}`);

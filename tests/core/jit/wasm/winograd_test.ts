@@ -21,25 +21,27 @@ import { prepare, relativeError, runEveryWay, uniform, uniformCells } from "./em
 
 type Pair = readonly [number, number];
 
-/** A stride-1 convolution, by default of a 3×3 filter. */
+/** A convolution, by default of a 3×3 filter without strides. */
 function geometryOf(
   [batch, inputHeight, inputWidth, inputChannels]: readonly number[],
   outputChannels: number,
   [top, bottom, left, right]: readonly number[] = [1, 1, 1, 1],
   [filterHeight, filterWidth]: Pair = [3, 3],
+  [strideHeight, strideWidth]: Pair = [1, 1],
 ): ConvolutionGeometry {
   return {
     ...{ batch, inputHeight, inputWidth, inputChannels, outputChannels },
-    outputHeight: inputHeight + top + bottom - filterHeight + 1,
-    outputWidth: inputWidth + left + right - filterWidth + 1,
-    ...{ filterHeight, filterWidth, strideHeight: 1, strideWidth: 1 },
+    outputHeight: Math.floor((inputHeight + top + bottom - filterHeight) / strideHeight) + 1,
+    outputWidth: Math.floor((inputWidth + left + right - filterWidth) / strideWidth) + 1,
+    ...{ filterHeight, filterWidth, strideHeight, strideWidth },
     ...{ padTop: top, padLeft: left },
   };
 }
 
 function transformedFilter(kernel: WinogradFilterKernel, filter: Float32Array): Float32Array {
-  const { inputChannels: c, outputChannels: o, transposed, filterSize, tile } = kernel;
-  const planes = (tile[0] + filterSize[0] - 1) * (tile[1] + filterSize[1] - 1);
+  const { inputChannels: c, outputChannels: o, transposed, filterSize, strides, tile } = kernel;
+  const side = (axis: 0 | 1) => (tile[axis] - 1) * strides[axis] + filterSize[axis];
+  const planes = side(0) * side(1);
   const size = planes * 8 * (transposed ? Math.ceil(c / 8) * o : Math.ceil(o / 8) * c);
   const emitted = prepare(
     [filter, size],
@@ -84,7 +86,7 @@ function check(
   };
   const transformed = transformedFilter({
     ...{ kind: "winogradFilter", transposed, filter: 0, output: 1 },
-    ...{ filterSize, strides: [1, 1], tile },
+    ...{ filterSize, strides: [geometry.strideHeight, geometry.strideWidth], tile },
     inputChannels: transposed ? o : c,
     outputChannels: transposed ? c : o,
   }, original);
@@ -193,6 +195,21 @@ Deno.test("filters with taps along one axis", () => {
     check(geometryOf([1, 8, 17, 16], 8, [0, 0, 0, 0], turned), { ...down, epilogue: "kept" });
     check(geometryOf([3, 20, 5, 5], 12, [1, 2, 0, -1], turned), { ...down, transposed: true });
   }
+});
+
+Deno.test("strides of two, by phases", () => {
+  for (const tile of [[3, 3], [5, 3], [3, 5]] as const) {
+    const most = 1e-5, size = [3, 3] as const, strides = [2, 2] as const;
+    check(geometryOf([2, 17, 13, 8], 12, [0, 0, 0, 0], size, strides), { tile, most });
+    check(geometryOf([1, 10, 15, 5], 9, [0, 1, 1, 0], size, strides), { tile, most });
+    const cut = geometryOf([3, 9, 8, 8], 8, [-1, 1, 2, -2], size, strides);
+    check(cut, { tile, most, epilogue: "dropped" });
+  }
+  check(geometryOf([2, 9, 12, 8], 8, [1, 1, 1, 1], [3, 3], [2, 1]), { tile: [3, 4] });
+  check(geometryOf([2, 9, 12, 8], 8, [1, 1, 2, 2], [3, 5], [2, 1]), { tile: [3, 2] });
+  check(geometryOf([2, 4, 21, 8], 8, [0, 0, 1, 1], [1, 3], [1, 2]), { tile: [1, 5] });
+  check(geometryOf([2, 21, 4, 8], 8, [1, 1, 0, 0], [3, 1], [2, 1]), { tile: [3, 1] });
+  check(geometryOf([4, 35, 35, 24], 40, [0, 0, 0, 0], [3, 3], [2, 2]), { tile: [3, 3] });
 });
 
 Deno.test("epilogues", () => {
