@@ -158,6 +158,7 @@ export * from "./core/flow/ode/mod.ts";
 export {
   drawSamples,
   openSampler,
+  priorSamples,
   type SampleOptions,
   type Sampler,
   type SampleResult,
@@ -337,6 +338,18 @@ export {
   metrics,
   type MetricSettings,
 } from "./core/evaluation/metrics.ts";
+export {
+  bitsPerDimension,
+  dequantizedImages,
+  type LikelihoodReportOptions,
+  negativeLogLikelihoodReport,
+} from "./core/evaluation/bits_per_dimension.ts";
+export { imageInterpolations, uniformNoise } from "./core/evaluation/out_of_distribution.ts";
+export {
+  type InterpolationOptions,
+  interpolationReport,
+} from "./core/evaluation/prior_interpolation.ts";
+export { solverQuality, type SolverQualityOptions } from "./core/evaluation/solver_quality.ts";
 export { potentialValues, type PotentialValuesOptions } from "./core/evaluation/energy_values.ts";
 export { renderReport, type ReportContext, textSummary } from "./core/evaluation/report.ts";
 
@@ -449,6 +462,7 @@ export {
   linePlotImage,
   type LinePlotImageOptions,
 } from "./core/picture/line_plot_image.ts";
+export { svgColumn } from "./core/picture/svg_column.ts";
 export {
   encodePng,
   type GreyImage,
