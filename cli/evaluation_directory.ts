@@ -13,6 +13,7 @@ import {
   type MetricReport,
   type MetricResult,
 } from "../core/evaluation/document.ts";
+import { type MetricName, metricNames } from "../core/evaluation/metrics.ts";
 import { renderReport } from "../core/evaluation/report.ts";
 import type { EvaluationSubject } from "../core/evaluation/subject.ts";
 import { crc32 } from "../core/formats/crc32.ts";
@@ -145,18 +146,15 @@ function emptyDocument(
   };
 }
 
-/** The document with a result in the place of the same one computed before, or at the end. */
+/** The document with a result, in place of the same one measured before; in the metrics' order. */
 function withResult(document: EvaluationDocument, result: MetricResult): EvaluationDocument {
   const same = (other: MetricResult) =>
     other.metric === result.metric &&
     optionsSuffix(other.options) === optionsSuffix(result.options);
-  const there = document.results.some(same);
-  return {
-    ...document,
-    results: there
-      ? document.results.map((other) => same(other) ? result : other)
-      : [...document.results, result],
-  };
+  const others = document.results.filter((other) => !same(other));
+  const place = ({ metric }: MetricResult) => metricNames.indexOf(metric as MetricName);
+  // Sorting is stable: results of a metric stay in the order in which they came.
+  return { ...document, results: [...others, result].sort((a, b) => place(a) - place(b)) };
 }
 
 /** Six digits that stand for a result's options: two results of a metric have pictures of their own. */

@@ -32,6 +32,11 @@ export function isInception({ name }: FeatureNetwork): boolean {
   return name === "inception-v3-fid";
 }
 
+/** The features in a word or two, where a label has no room for more. */
+export function featuresName(network: FeatureNetwork): string {
+  return isInception(network) ? "Inception-v3" : "classifier";
+}
+
 /**
  * The Fréchet distance of n samples.
  *
@@ -48,7 +53,9 @@ export async function frechetReport(
   const inception = isInception(network);
   const measurements: Measurement[] = [{
     name: inception ? "fid" : "frechet-distance",
-    label: inception ? "Fréchet inception distance" : `Fréchet distance, ${network.label}`,
+    label: inception
+      ? "Fréchet inception distance"
+      : `Fréchet distance in ${featuresName(network)} features`,
     value,
     better: "lower",
   }];
@@ -162,7 +169,9 @@ export async function kernelReport(
   return {
     measurements: [{
       name: inception ? "kid" : "kernel-distance",
-      label: inception ? "kernel inception distance" : `kernel distance, ${network.label}`,
+      label: inception
+        ? "kernel inception distance"
+        : `kernel distance in ${featuresName(network)} features`,
       value: distance.mean,
       standardError: distance.standardError,
       better: "lower",
@@ -211,7 +220,7 @@ export async function scoreReport(context: EvaluationContext, n: number): Promis
   return {
     measurements: [{
       name: inception ? "inception-score" : "classifier-score",
-      label: inception ? "inception score" : `classifier score, ${network.label}`,
+      label: inception ? "inception score" : "classifier score",
       value: mean,
       standardError: standardDeviation / Math.sqrt(splits),
       better: "higher",

@@ -19,6 +19,7 @@ import { energyHistograms, type NamedValues } from "./energy_histograms.ts";
 import { potentialValues } from "./energy_values.ts";
 import { type CacheKey, canonicalJson, type EvaluationFiles } from "./evaluation_store.ts";
 import {
+  featuresName,
   frechetReport,
   kernelReport,
   precisionRecallReport,
@@ -434,7 +435,7 @@ async function neighbourReport(
       heldOut: await inPixels(heldOut.pixels, "neighbours of held-out images"),
     },
     features: {
-      label: network.label,
+      label: featuresName(network),
       samples: await inFeatures(sampleFeatures, "neighbours of samples in features"),
       heldOut: await inFeatures(heldOutFeatures, "neighbours of held-out images in features"),
     },
@@ -446,7 +447,7 @@ async function interpolationsReport(context: EvaluationContext, n: number): Prom
   const { potential, parameters, path, space } = subject;
   const { sampleShape } = space;
   const features = space.distribution ? undefined : {
-    name: (await context.network()).network.label,
+    name: featuresName((await context.network()).network),
     of: async (pixels: Uint8Array, count: number) => {
       const images = { pixels, count, shape: sampleShape as ByteImages["shape"] };
       return (await context.extract(images, "features of interpolations")).features;
@@ -492,7 +493,7 @@ async function pointsDistance(context: EvaluationContext, n: number) {
 async function imagesDistance(context: EvaluationContext, n: number) {
   const { network, sha256 } = await context.network();
   const images = await context.split("train", SOLVER_REFERENCE);
-  const { size, label } = network, { signal } = context;
+  const { size } = network, { signal } = context;
   const real = await featureStatistics(await context.splitFeatures(images), size, { signal });
   return {
     distance: async (samples: Float32Array) => {
@@ -504,7 +505,7 @@ async function imagesDistance(context: EvaluationContext, n: number) {
       const statistics = await featureStatistics(features, size, { signal });
       return await frechetDistance(statistics, real, { signal });
     },
-    distanceName: `Fréchet distance, ${label}`,
+    distanceName: `Fréchet distance in ${featuresName(network)} features`,
     distanceKey: { weights: sha256, images: images.checksum },
   };
 }
