@@ -6,7 +6,7 @@ import { encodePreparedNetwork } from "../../core/metrics/prepared_features.ts";
 import { readStatistics } from "../../core/metrics/statistics_file.ts";
 import { openDevice } from "../../core/tensor/mod.ts";
 import { randomClassifierParameters } from "../reference/classifier.ts";
-import { inTemporaryDirectory, set, vapo } from "./program.ts";
+import { inTemporaryDirectory, set, startVapo, vapo } from "./program.ts";
 
 /** A classifier that has learnt nothing, prepared where `vapo data mnist-features` would. */
 async function prepareNetwork(cwd: string): Promise<void> {
@@ -125,4 +125,27 @@ Deno.test("a run measures its distance on the way, and keeps the best checkpoint
     const sampled = await vapo(["eval", "run", "is", "--n", "24", "--checkpoint", "best"], { cwd });
     assertEquals(sampled.code, 0, sampled.stderr);
     assertStringIncludes(sampled.stderr, `step ${best}`);
+  }));
+
+Deno.test("an evaluation that is killed goes on with what it has, to the same numbers", () =>
+  withRun(async (cwd) => {
+    const args = ["eval", "run", "is", "--n", "1600", "--json"];
+    const cache = `${cwd}/run/evaluation/cache`;
+    const parts = async () => {
+      const names = await Array.fromAsync(Deno.readDir(cache)).catch(() => []);
+      return names.filter(({ name }) => name.startsWith("samples-") && /rows/.test(name)).length;
+    };
+    const { process } = startVapo(args, { cwd });
+    while (await parts() < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    process.kill("SIGKILL");
+    await process.status;
+    const kept = await parts();
+    assert(kept >= 3 && kept < 100, `${kept} parts are there`);
+    const resumed = await vapo(args, { cwd });
+    assertEquals(resumed.code, 0, resumed.stderr);
+
+    await Deno.remove(cache, { recursive: true });
+    const whole = await vapo([...args, "--again"], { cwd });
+    const { measurements } = JSON.parse(whole.stdout);
+    assertEquals(JSON.parse(resumed.stdout).measurements, measurements);
   }));

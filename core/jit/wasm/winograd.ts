@@ -10,6 +10,7 @@ import { type BlockProduct, blockProduct, evenBlock, panelWidth } from "./block_
 import { alignBytes, type EmitterContext, type Phase } from "./emitter.ts";
 import { countedLoop, rowSteps } from "./micro_kernel.ts";
 import { biased, rowFinish } from "./row_finish.ts";
+import { mostTiles } from "./winograd_choice.ts";
 import {
   locateTile,
   methodOf,
@@ -29,9 +30,6 @@ import { longestSum } from "./winograd_transform.ts";
 /** A convolution with a filter in the Winograd domain. */
 export type WinogradConvolutionKernel = Extract<Kernel, { kind: "winogradConvolution" }>;
 
-/** Bytes of the planes that a thread works on at a time, about: half of a second-level cache. */
-const cacheBytes = 1 << 20;
-
 /** How tiles are divided among units, and into chunks that are done at a time. */
 interface TilePlan {
   /** Rows of tiles a unit. */
@@ -41,7 +39,7 @@ interface TilePlan {
 }
 
 function planTiles(tiling: Tiling, planes: number, channels: number): TilePlan {
-  const most = Math.max(12, Math.min(48, Math.floor(cacheBytes / (4 * planes * channels))));
+  const most = mostTiles(planes, channels);
   const { across, bands } = tiling;
   let best = { bands: 1, chunk: evenChunk(across, most), cost: Infinity };
   for (let count = 1; count <= bands && (count === 1 || count * across <= most); count++) {

@@ -8,6 +8,7 @@ import { tileInputs } from "./winograd_transform.ts";
 
 /** Fewest channels that the transforms of tiles can do. */
 const fewestChannels = 4;
+
 /** Most points along an axis: of filters with taps along one axis, and along both. */
 export interface MostPoints {
   readonly one: number;
@@ -23,6 +24,16 @@ export const gradientPoints: MostPoints = { one: 8, both: 6 };
 const mostPlanes = 128;
 /** Multiply-adds that the transform of one cell of a tile costs, measured; memory is part of it. */
 const transformCost = 10;
+/** And what a cell of the filter costs: to be transformed, and to be read by further chunks of tiles. */
+const filterCost = 3, readingCost = 4;
+
+/** Bytes of the planes that a thread works on at a time, about: half of a second-level cache. */
+const cacheBytes = 1 << 20;
+
+/** How many tiles a thread does at a time, at most; `channels` of input and output together. */
+export function mostTiles(planes: number, channels: number): number {
+  return Math.max(12, Math.min(48, Math.floor(cacheBytes / (4 * planes * channels))));
+}
 
 /** Height and width of an output tile. */
 export type Tile = readonly [number, number];
@@ -38,7 +49,8 @@ function axisTiles(taps: number, stride: number, most: number): number[] {
 
 /**
  * Multiply-adds of a convolution by Winograd's method: products of all tiles with the filter,
- * transforms of tiles, a few dozen operations a cell that wait for memory too, and of the filter.
+ * transforms of tiles, a few dozen operations a cell that wait for memory too, and the filter, which
+ * is large in the Winograd domain and read by every chunk of tiles.
  */
 function winogradCost(g: ConvolutionGeometry, tile: Tile): number {
   const { batch, inputChannels: c, outputChannels: o } = g;
@@ -46,7 +58,9 @@ function winogradCost(g: ConvolutionGeometry, tile: Tile): number {
     tileInputs({ taps: g.filterWidth, stride: g.strideWidth, outputs: tile[1] });
   if (planes > mostPlanes) return Infinity;
   const tiles = batch * Math.ceil(g.outputHeight / tile[0]) * Math.ceil(g.outputWidth / tile[1]);
-  return planes * (tiles * (c * o + transformCost * (c + o)) + 3 * c * o);
+  const furtherChunks = Math.ceil(tiles / mostTiles(planes, c + o)) - 1;
+  const filter = filterCost + readingCost * furtherChunks;
+  return planes * (tiles * (c * o + transformCost * (c + o)) + filter * c * o);
 }
 
 /** Multiply-adds of a product of gathered pixels, and what gathering costs. */
