@@ -331,13 +331,8 @@ export {
 } from "./core/evaluation/images.ts";
 export type { Reference } from "./core/evaluation/feature_distances.ts";
 export type { LoadedNetwork } from "./core/evaluation/features.ts";
-export {
-  type Metric,
-  type MetricName,
-  metricNames,
-  metrics,
-  type MetricSettings,
-} from "./core/evaluation/metrics.ts";
+export { type Metric, type MetricName, metricNames, metrics } from "./core/evaluation/metrics.ts";
+export { type MetricSettings } from "./core/evaluation/metric_settings.ts";
 export {
   bitsPerDimension,
   dequantizedImages,

@@ -4,33 +4,43 @@
 import { basename, join } from "@std/path";
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { VapoError } from "../core/errors.ts";
-import { type EvaluationContext, openEvaluation } from "../core/evaluation/context.ts";
+import {
+  type EvaluationContext,
+  type EvaluationSampling,
+  openEvaluation,
+} from "../core/evaluation/context.ts";
 import type { MetricResult } from "../core/evaluation/document.ts";
 import {
-  askedOptions,
   defaultOutside,
   defaultReference,
-  type MetricName,
-  metricNames,
-  metrics,
   type MetricSettings,
-} from "../core/evaluation/metrics.ts";
+} from "../core/evaluation/metric_settings.ts";
+import { askedOptions, type MetricName, metricNames, metrics } from "../core/evaluation/metrics.ts";
 import {
   defaultFeatures,
   type FeatureChoice,
   featureChoices,
+  networkName,
+  resultName,
 } from "../core/evaluation/networks.ts";
 import { textSummary } from "../core/evaluation/report.ts";
 import { evaluationSubject } from "../core/evaluation/subject.ts";
 import { type DeviceName, tf } from "../core/tensor/mod.ts";
 import type { RunConfig } from "../core/train/config.ts";
-import { isToy } from "../core/train/data_sets.ts";
+import { isToy, preparedNames } from "../core/train/data_sets.ts";
 import { readConfig } from "../core/train/run_directory.ts";
 import { describeDevice, startDevice } from "./device.ts";
-import { type EvaluationDirectory, openEvaluationDirectory } from "./evaluation_directory.ts";
+import manifest from "../deno.json" with { type: "json" };
+import {
+  type EvaluationDirectory,
+  LEFT_OUT,
+  openEvaluationDirectory,
+} from "./evaluation_directory.ts";
 import {
   cacheFiles,
   dataCache,
+  dataIdentity,
+  isSetPath,
   loadNetwork,
   networkChecksum,
   networkFiles,
@@ -101,7 +111,8 @@ CelebA, as in the paper, the test set. --stats takes statistics as the field sha
 What is measured goes to RUN/evaluation/step-N: eval.json, pictures, and report.html,
 one file to hand around. What is there already is not measured again. Samples and
 features are kept in RUN/evaluation/cache by the checkpoint's checksum, those of data
-sets in data/features: an evaluation that is stopped goes on where it was.
+sets in data/features: an evaluation that is stopped goes on where it was. Both may be
+removed; what they hold is then computed again.
 
 Examples:
   vapo eval runs/mnist fid energy neighbours
@@ -137,7 +148,7 @@ export function evalCommand(): Command {
     .addOption(
       new Option("--against <set>", "another data set for ood, by name or directory; repeatable")
         .argParser((text: string, before: string[]) => [...before, placeOnDisk(text)])
-        .default([], " "),
+        .default([], "others of its kind"),
     )
     .option("--data <dir>", "where the run's data set is, if not where it was", placeOnDisk)
     .option("--again", "measure what has been measured already")
@@ -149,18 +160,21 @@ export function evalCommand(): Command {
     .addOption(threadsOption());
   return samplingFlags(command)
     .addHelpText("after", epilog())
-    .action(async (run: string | undefined, names: string[], flags: EvalFlags) => {
-      if (flags.makeStats !== undefined) {
-        return await makeStatistics(flags.makeStats, run, flags);
-      }
-      requireNoStatistics(flags);
-      if (run === undefined) {
-        throw new VapoError(
-          'no run named: expected its directory, as in "vapo eval runs/mnist fid"',
-        );
-      }
-      await evaluate(run, names.map(metricName), flags);
-    });
+    .action(
+      async (run: string | undefined, names: string[], flags: EvalFlags, command: Command) => {
+        if (flags.makeStats !== undefined) {
+          requireStatisticsOnly(command);
+          return await makeStatistics(flags.makeStats, run, flags);
+        }
+        requireNoStatistics(flags);
+        if (run === undefined) {
+          throw new VapoError(
+            'no run named: expected its directory, as in "vapo eval runs/mnist fid"',
+          );
+        }
+        await evaluate(run, names.map(metricName), flags);
+      },
+    );
 }
 
 function metricName(text: string): MetricName | "all" {
@@ -168,7 +182,21 @@ function metricName(text: string): MetricName | "all" {
     return text as MetricName | "all";
   }
   throw new InvalidArgumentError(
-    `metric "${text}" is not known: expected ${metricNames.join(", ")}, or all`,
+    `metric "${text}" is not known: expected ${metricNames.join(", ")}, or all, after the run`,
+  );
+}
+
+/** Refuses what `--make-stats` has no use for. */
+function requireStatisticsOnly(command: Command): void {
+  const used = ["makeStats", "out", "split", "n", "features", "data", "force", "device", "threads"];
+  const other = command.options.find((option) => {
+    const name = option.attributeName();
+    return !used.includes(name) && command.getOptionValueSource(name) === "cli";
+  });
+  if (!other) return;
+  throw new VapoError(
+    `${other.long} with --make-stats: it is about a run; leave it out` +
+      (other.long === "--reference" ? ", or name the part by --split" : ""),
   );
 }
 
@@ -191,7 +219,8 @@ async function evaluate(
   const storage = directoryStorage(path, location);
   const config = withData(await readConfig(storage), flags.data);
   const wanted = wantedMetrics(names, config);
-  const sampling = samplingOptions(config, flags);
+  if (flags.stats !== undefined) requireOnlyFid(wanted, flags.stats);
+  const sampling = evaluationSampling(config, flags, wanted);
   const settings = await metricSettings(config, flags);
   const chosen = await chooseCheckpoint(storage, config, flags.checkpoint, flags.average);
 
@@ -231,10 +260,11 @@ async function evaluate(
 /** What an evaluation of images reads beside the run. */
 function imageInputs(config: RunConfig, { features }: MetricSettings) {
   if (features === null) return {};
+  const { name } = config.data;
   return {
     readSplit: splitReader(config),
     readOther: otherReader(config),
-    openNetwork: () => loadNetwork(networkFiles(features, config.data.name)),
+    openNetwork: () => loadNetwork(networkFiles(features, name), networkName(features, name)),
     dataCache: dataCache(),
   };
 }
@@ -258,6 +288,26 @@ function wantedMetrics(names: readonly (MetricName | "all")[], config: RunConfig
   );
 }
 
+function requireOnlyFid(wanted: readonly MetricName[], stats: string): void {
+  const other = wanted.find((name) => name !== "fid");
+  if (other === undefined) return;
+  throw new VapoError(
+    `--stats ${stats} with ${other}: statistics have no images, which it needs; name fid alone`,
+  );
+}
+
+/** How samples are drawn; a likelihood has a solver of its own, and tolerances even so. */
+function evaluationSampling(
+  config: RunConfig,
+  flags: EvalFlags,
+  wanted: readonly MetricName[],
+): EvaluationSampling {
+  const { rtol, atol } = flags, unsampled = wanted.every((name) => name === "nll");
+  const drawn = unsampled ? { ...flags, rtol: undefined, atol: undefined } : flags;
+  const likelihood = { ...(rtol !== undefined && { rtol }), ...(atol !== undefined && { atol }) };
+  return { ...samplingOptions(config, drawn), likelihood };
+}
+
 /** A run's configuration with its data set where the user says. */
 function withData(config: RunConfig, directory?: string): RunConfig {
   if (directory === undefined) return config;
@@ -268,13 +318,21 @@ async function metricSettings(config: RunConfig, flags: EvalFlags): Promise<Metr
   const { name } = config.data;
   if (isToy(name)) {
     requirePoints(flags, name);
-    return { features: null, weights: null, reference: { split: "held-out" }, outside: [] };
+    return {
+      features: null,
+      weights: null,
+      reference: { split: "held-out" },
+      outside: [],
+      data: null,
+    };
   }
   const features = flags.features ?? defaultFeatures(name);
   const { reference, referenceN: limit, stats, against } = flags;
+  requireKnownSets(against);
   return {
     features,
-    weights: await networkChecksum(networkFiles(features, config.data.name)),
+    weights: await networkChecksum(networkFiles(features, name), networkName(features, name)),
+    data: await dataIdentity(config),
     reference: {
       split: reference === undefined
         ? defaultReference(config)
@@ -286,6 +344,17 @@ async function metricSettings(config: RunConfig, flags: EvalFlags): Promise<Metr
     },
     outside: against.length > 0 ? against : defaultOutside(name),
   };
+}
+
+/** Refuses other data sets that are neither known nor directories. */
+function requireKnownSets(against: readonly string[]): void {
+  const known = ["interpolation", "noise", ...preparedNames];
+  const unknown = against.find((name) => !known.includes(name) && !isSetPath(name));
+  if (unknown === undefined) return;
+  throw new VapoError(
+    `--against ${unknown}: no such data set; expected ${known.join(", ")}, or a directory, as in ` +
+      `./${unknown}`,
+  );
 }
 
 /** Refuses options that points have no use for. */
@@ -330,11 +399,12 @@ async function measureAll(
     } catch (error) {
       if (!(error instanceof VapoError) || context.signal?.aborted) throw error;
       progress.closed();
-      if (failed) standardError.line(failed.message);
+      if (failed) standardError.line(`vapo: ${failed.message}`);
       failed = new VapoError(`no ${name}: ${error.message}`);
     }
   }
-  if (!flags.json) standardOutput.line(`  ${out.report}`);
+  // Also where nothing was measured now: pictures or the report may be gone.
+  if (await out.render() && !flags.json) standardOutput.line(`  ${out.report}`);
   if (failed) throw failed;
 }
 
@@ -342,21 +412,31 @@ async function measureOne(
   name: MetricName,
   { context, settings, out, progress, flags }: Omit<Measuring, "wanted">,
 ): Promise<void> {
-  const n = flags.n ?? metrics[name].samples;
-  const asked = askedOptions(name, context, settings, n);
-  const known = flags.again ? null : await out.find({ metric: name, asked });
+  const n = samplesOf(name, flags);
+  const about = { n, device: tf.getBackend(), version: manifest.version };
+  const asked = askedOptions(name, context.sampling, settings, about);
+  const metric = resultName(name, settings.features);
+  const known = flags.again ? null : await out.find({ metric, asked });
   if (known) return tell(known, flags, "measured before; --again measures it anew");
   const start = performance.now();
   const report = await metrics[name].report(context, n, settings);
   progress.closed();
   const seconds = Math.round(performance.now() - start) / 1000;
   const title = metrics[name].title(settings);
-  tell(await out.add({ metric: name, title, options: asked, seconds, report }), flags);
+  tell(await out.add({ metric, title, options: asked, seconds, report }), flags);
+}
+
+/** How many samples a metric takes; more than it has a use for are not taken. */
+function samplesOf(name: MetricName, { n }: EvalFlags): number {
+  const { samples, most = Infinity } = metrics[name];
+  if (n === undefined || n <= most) return n ?? samples;
+  standardError.line(`${name} takes ${most} of the ${n} samples asked for: it has no use for more`);
+  return most;
 }
 
 function tell(result: MetricResult, { json }: EvalFlags, remark?: string): void {
   if (json) return standardOutput.line(JSON.stringify(result));
   if (remark) standardError.line(`${result.metric}: ${remark}`);
-  for (const note of result.notes) if (note.startsWith("Left out")) standardError.line(note);
+  for (const note of result.notes) if (note.startsWith(LEFT_OUT)) standardError.line(note);
   for (const line of textSummary({ results: [result] })) standardOutput.line(line);
 }

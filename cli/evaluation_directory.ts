@@ -5,15 +5,18 @@
  */
 import { join } from "@std/path";
 import manifest from "../deno.json" with { type: "json" };
-import { FormatError, VapoError } from "../core/errors.ts";
+import { FormatError, NonFiniteError, VapoError } from "../core/errors.ts";
 import {
   type EvaluationDocument,
   evaluationSchema,
   type MadePicture,
   type MetricReport,
   type MetricResult,
+  metricResultSchema,
 } from "../core/evaluation/document.ts";
 import { type MetricName, metricNames } from "../core/evaluation/metrics.ts";
+import { canonicalJson } from "../core/evaluation/evaluation_store.ts";
+import { metricOfResult } from "../core/evaluation/networks.ts";
 import { renderReport } from "../core/evaluation/report.ts";
 import type { EvaluationSubject } from "../core/evaluation/subject.ts";
 import { crc32 } from "../core/formats/crc32.ts";
@@ -21,16 +24,18 @@ import { parseJson } from "../core/train/run_directory.ts";
 import type { RunStorage } from "../core/train/run_storage.ts";
 import { schemaIssue } from "../core/schema_issue.ts";
 import { withFileErrors } from "./file_errors.ts";
-import { LOCK_FILE } from "./run_lock.ts";
 import { directoryStorage } from "./run_storage.ts";
 
 const DOCUMENT = "eval.json";
 const REPORT = "report.html";
 
+/** How a note begins that says what could not be measured. */
+export const LEFT_OUT = "Left out";
+
 /** What a result is known again by: its metric and what it was asked for. */
 export interface ResultKey {
   readonly metric: string;
-  /** A part of the result's options. */
+  /** The result's options, all of them. */
   readonly asked: MetricResult["options"];
 }
 
@@ -46,6 +51,8 @@ export interface EvaluationDirectory {
   readonly report: string;
   /** A result that is there already, or null. */
   find(key: ResultKey): Promise<MetricResult | null>;
+  /** Writes the report anew; false where there is nothing to report. */
+  render(): Promise<boolean>;
   /** Adds a result with its pictures, and writes the report anew. */
   add(result: NewResult): Promise<MetricResult>;
 }
@@ -74,15 +81,23 @@ export async function openEvaluationDirectory(
     report: `${location}/${REPORT}`,
     async find({ metric, asked }) {
       const document = await read();
-      return document?.results.find((result) =>
-        result.metric === metric &&
-        Object.entries(asked).every(([key, value]) => result.options[key] === value)
-      ) ?? null;
+      const found = document?.results.find((result) =>
+        result.metric === metric && canonicalJson(result.options) === canonicalJson(asked)
+      );
+      // What was missing then may be there now.
+      return found && !found.notes.some((note) => note.startsWith(LEFT_OUT)) ? found : null;
+    },
+    async render() {
+      const document = await read();
+      if (!document) return false;
+      const bytes = encoder.encode(await renderedReport(storage, document, run));
+      await storage.write(REPORT, bytes);
+      return true;
     },
     async add({ report, ...facts }) {
       await withFileErrors("make", location, () => Deno.mkdir(directory, { recursive: true }));
       using _lock = await waitForLock(directory, location);
-      const { pictures, measurements, tables, notes } = report;
+      const { pictures, measurements, tables, notes, counts } = report;
       const suffix = optionsSuffix(facts.options);
       const files = pictures.map((picture) =>
         [fileName(facts.metric, picture, suffix), picture] as const
@@ -92,12 +107,13 @@ export async function openEvaluationDirectory(
       }
       const result: MetricResult = {
         ...facts,
+        ...(counts && { counts: { ...counts } }),
         measurements: [...measurements],
         tables: [...tables],
         notes: [...notes],
         pictures: files.map(([file, { alt, caption }]) => ({ file, alt, caption })),
       };
-      const document = withResult(await read() ?? emptyDocument(subject), result);
+      const document = withResult(await read() ?? emptyDocument(subject), checked(result));
       await storage.write(DOCUMENT, encoder.encode(JSON.stringify(document, null, 2) + "\n"));
       await storage.write(REPORT, encoder.encode(await renderedReport(storage, document, run)));
       return result;
@@ -119,6 +135,16 @@ async function readDocument(storage: RunStorage): Promise<EvaluationDocument | n
     `${source} is damaged: ${
       key || "the value"
     } is ${given}, ${expected}; mend it, or move it away`,
+  );
+}
+
+/** A result, once it is known to be one that can be read again: numbers are finite. */
+function checked(result: MetricResult): MetricResult {
+  const { error } = metricResultSchema.safeParse(result, { reportInput: true });
+  if (!error) return result;
+  const { key, given, expected } = schemaIssue(error.issues[0], result);
+  throw new NonFiniteError(
+    `${result.metric}: ${key} is ${given}, ${expected}; nothing was written`,
   );
 }
 
@@ -150,17 +176,17 @@ function emptyDocument(
 function withResult(document: EvaluationDocument, result: MetricResult): EvaluationDocument {
   const same = (other: MetricResult) =>
     other.metric === result.metric &&
-    optionsSuffix(other.options) === optionsSuffix(result.options);
+    canonicalJson(other.options) === canonicalJson(result.options);
   const others = document.results.filter((other) => !same(other));
-  const place = ({ metric }: MetricResult) => metricNames.indexOf(metric as MetricName);
+  const place = ({ metric }: MetricResult) =>
+    metricNames.indexOf(metricOfResult(metric) as MetricName);
   // Sorting is stable: results of a metric stay in the order in which they came.
   return { ...document, results: [...others, result].sort((a, b) => place(a) - place(b)) };
 }
 
-/** Six digits that stand for a result's options: two results of a metric have pictures of their own. */
+/** Eight digits that stand for a result's options: two results of a metric have pictures of their own. */
 function optionsSuffix(options: MetricResult["options"]): string {
-  const text = JSON.stringify(Object.entries(options).sort(([a], [b]) => a < b ? -1 : 1));
-  return crc32(encoder.encode(text)).toString(16).padStart(8, "0").slice(0, 6);
+  return crc32(encoder.encode(canonicalJson(options))).toString(16).padStart(8, "0");
 }
 
 function fileName(metric: string, { name, content }: MadePicture, suffix: string): string {
@@ -182,10 +208,13 @@ async function renderedReport(
   return renderReport(document, pictures, { version: manifest.version, run });
 }
 
-/** Waits until no other program writes here. */
+/** The lock's file: another than a run's, which may be at work in the same directory. */
+const LOCK = ".lock-evaluation";
+
+/** Waits until no other program writes here, which takes it no longer than writing. */
 async function waitForLock(directory: string, location: string): Promise<Disposable> {
   return await withFileErrors("lock", location, async () => {
-    const file = await Deno.open(join(directory, LOCK_FILE), { write: true, create: true });
+    const file = await Deno.open(join(directory, LOCK), { write: true, create: true });
     try {
       await file.lock(true);
       return file;

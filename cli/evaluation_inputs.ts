@@ -14,6 +14,8 @@ import {
   readNetworkIndex,
   readPreparedNetwork,
 } from "../core/metrics/prepared_features.ts";
+import { sha256 } from "../core/formats/sha256.ts";
+import type { FeatureNetworkName } from "../core/metrics/feature_network.ts";
 import { tf } from "../core/tensor/mod.ts";
 import type { RunConfig } from "../core/train/config.ts";
 import { type DataName, imageSet } from "../core/train/data_sets.ts";
@@ -51,12 +53,17 @@ export function otherReader(
   };
 }
 
+/** Whether a data set is named by its directory. */
+export function isSetPath(name: string): boolean {
+  return isAbsolute(name) || /[/\\.]/.test(name);
+}
+
 /** A data set's files, or why there are none. */
 async function otherFiles(name: string): Promise<DataFiles | string> {
   if (name === "mnist") {
     return imageFiles({ data: { name, directory: null } })!;
   }
-  const isPath = isAbsolute(name) || /[/\\.]/.test(name);
+  const isPath = isSetPath(name);
   const directory = userPath(isPath ? name : join("data", name));
   if (await isThere(directory)) return dataDirectory(directory, shownPath(directory));
   return isPath
@@ -75,10 +82,15 @@ export function networkFiles(choice: FeatureChoice, data: DataName): DataFiles {
 /**
  * Opens a prepared network on the device that is open.
  *
+ * @param expected which network it has to be
  * @throws {VapoError} where it is not prepared, with the command that does it
  */
-export async function loadNetwork(files: DataFiles): Promise<LoadedNetwork> {
+export async function loadNetwork(
+  files: DataFiles,
+  expected: FeatureNetworkName,
+): Promise<LoadedNetwork> {
   const { index, parameters } = await readPreparedNetwork(files);
+  requireNetwork(index.network, expected, files);
   const network = featureNetworkNamed(index.network);
   const tensors = Object.entries(parameters).map(([name, { shape, data }]) =>
     [name, tf.tensor(data, [...shape])] as const
@@ -87,9 +99,32 @@ export async function loadNetwork(files: DataFiles): Promise<LoadedNetwork> {
 }
 
 /** SHA-256 of a prepared network's parameters, or null where there is none. */
-export async function networkChecksum(files: DataFiles): Promise<string | null> {
+export async function networkChecksum(
+  files: DataFiles,
+  expected: FeatureNetworkName,
+): Promise<string | null> {
   if (await files.read("index.json") === null) return null;
-  return (await readNetworkIndex(files)).sha256;
+  const { network, sha256 } = await readNetworkIndex(files);
+  requireNetwork(network, expected, files);
+  return sha256;
+}
+
+function requireNetwork(
+  found: FeatureNetworkName,
+  expected: FeatureNetworkName,
+  { location }: DataFiles,
+): void {
+  if (found === expected) return;
+  throw new VapoError(
+    `${location} has the network "${found}": expected "${expected}"; move it away, and prepare that one`,
+  );
+}
+
+/** What the images of a run's data set are known again by, without reading them all. */
+export async function dataIdentity(config: RunConfig): Promise<string> {
+  const files = imageFiles(config)!;
+  const index = await files.read("index.json");
+  return index ? (await sha256(index)).slice(0, 16) : `original files in ${files.location}`;
 }
 
 /** Where features of data sets are kept, for all runs: data/features where the user is. */

@@ -1,7 +1,6 @@
 /**
  * @file Statistics of a data set's features as files that the field shares: `.npz` with mu and sigma.
  */
-import { basename, isAbsolute } from "@std/path";
 import { VapoError } from "../core/errors.ts";
 import {
   type FeatureSource,
@@ -16,7 +15,8 @@ import {
   type SplitImages,
 } from "../core/evaluation/images.ts";
 import { fileOfBytes } from "../core/formats/random_access.ts";
-import { defaultFeatures, type FeatureChoice } from "../core/evaluation/networks.ts";
+import { defaultFeatures, type FeatureChoice, networkName } from "../core/evaluation/networks.ts";
+import { sha256 } from "../core/formats/sha256.ts";
 import { featureStatistics } from "../core/metrics/feature_statistics.ts";
 import {
   encodeStatistics,
@@ -27,7 +27,7 @@ import { type DeviceName, tf } from "../core/tensor/mod.ts";
 import { type DataName, dataNames, imageSet, isToy } from "../core/train/data_sets.ts";
 import { dataDirectory } from "./data_directory.ts";
 import { describeDevice, startDevice } from "./device.ts";
-import { dataCache, loadNetwork, networkFiles } from "./evaluation_inputs.ts";
+import { dataCache, isSetPath, loadNetwork, networkFiles } from "./evaluation_inputs.ts";
 import { evaluationProgress } from "./evaluation_progress.ts";
 import { exitCodes } from "./failures.ts";
 import { withFileErrors } from "./file_errors.ts";
@@ -52,10 +52,11 @@ export interface StatisticsFlags {
 /** Reads statistics from a `.npz` file, with its name for people. */
 export async function readStatisticsFile(
   file: string,
-): Promise<StatisticsContent & { readonly name: string }> {
+): Promise<StatisticsContent & { readonly name: string; readonly sha256: string }> {
   requireEnding(file, [".npz"], "--stats");
   const bytes = await withFileErrors("read", file, () => Deno.readFile(userPath(file)));
-  return { ...await readStatistics(fileOfBytes(bytes, file)), name: basename(file) };
+  const statistics = await readStatistics(fileOfBytes(bytes, file));
+  return { ...statistics, name: file, sha256: await sha256(bytes) };
 }
 
 /**
@@ -87,7 +88,10 @@ export async function makeStatistics(
   const device = await startDevice(flags.device, flags.threads);
   standardError.line(`data    ${images.name}, ${images.count.toLocaleString("en-US")} images`);
   standardError.line(`device  ${describeDevice(device)}`);
-  const statistics = await statisticsOf(images, await loadNetwork(files));
+  const statistics = await statisticsOf(
+    images,
+    await loadNetwork(files, networkName(choice, name ?? "folder")),
+  );
   if (!statistics) {
     Deno.exitCode = exitCodes.interrupted;
     return;
@@ -114,7 +118,7 @@ async function statisticsOf(images: SplitImages, loaded: FeatureSource["loaded"]
   };
   const onProgress = (done: number, total: number) => progress.update("features", done, total);
   try {
-    const { features } = await keptFeatures(source, splitKey(images), images, {
+    const features = await keptFeatures(source, splitKey(images), images, {
       signal,
       onProgress,
     });
@@ -132,7 +136,7 @@ async function statisticsOf(images: SplitImages, loaded: FeatureSource["loaded"]
 function dataName(set: string): DataName | undefined {
   const known = dataNames.filter((name) => !isToy(name) && name !== "folder");
   if ((known as string[]).includes(set)) return set as DataName;
-  if (isAbsolute(set) || /[/\\.]/.test(set)) return undefined;
+  if (isSetPath(set)) return undefined;
   throw new VapoError(
     `no data set "${set}": expected ${
       known.join(", ")

@@ -7,6 +7,7 @@ import { odeMethods } from "../core/flow/ode/mod.ts";
 import { type SampleOptions, type SolverName, solverNames } from "../core/flow/sampler.ts";
 import { sdeMethodNames } from "../core/flow/sde.ts";
 import type { RunConfig } from "../core/train/config.ts";
+import { runSampling } from "../core/train/run_sampling.ts";
 import { positiveNumber, wholeNumber } from "./options.ts";
 
 /** What of the command line says how samples are drawn. */
@@ -48,8 +49,8 @@ export type Sampling =
  *
  * @throws {VapoError} for an option that the solver has no use for
  */
-export function samplingOptions({ sampling, seed }: RunConfig, flags: SamplingFlags): Sampling {
-  const solver = flags.solver ?? sampling.solver;
+export function samplingOptions(config: RunConfig, flags: SamplingFlags): Sampling {
+  const own = runSampling(config, flags.solver), { solver } = own;
   const stochastic = (sdeMethodNames as readonly string[]).includes(solver);
   const adaptive = !stochastic && odeMethods[solver as keyof typeof odeMethods].adaptive;
   requireUse(flags.noise, "--noise", stochastic, `solver ${solver} has no noise`, sdeMethodNames);
@@ -61,14 +62,14 @@ export function samplingOptions({ sampling, seed }: RunConfig, flags: SamplingFl
     Object.keys(odeMethods).filter((name) => odeMethods[name as keyof typeof odeMethods].adaptive),
   );
   return {
-    seed: flags.seed ?? seed,
+    seed: flags.seed ?? own.seed,
     solver,
-    steps: flags.steps ?? sampling.steps,
+    steps: flags.steps ?? own.steps,
     equalSteps: flags.steps !== undefined,
-    rtol: flags.rtol ?? sampling.rtol,
-    atol: flags.atol ?? sampling.atol,
-    until: flags.until ?? (stochastic ? null : sampling.until),
-    batchSize: flags.batch ?? sampling.batchSize,
+    rtol: flags.rtol ?? own.rtol,
+    atol: flags.atol ?? own.atol,
+    until: flags.until ?? own.until,
+    batchSize: flags.batch ?? own.batchSize,
     ...(flags.noise !== undefined && { noise: flags.noise }),
   };
 }

@@ -3,6 +3,7 @@
  */
 import { VapoError } from "../core/errors.ts";
 import { trainingEvaluation, trainingMeasure } from "../core/evaluation/training_evaluation.ts";
+import { networkName } from "../core/evaluation/networks.ts";
 import type { Evaluation } from "../core/train/evaluation.ts";
 import type { RunConfig } from "../core/train/config.ts";
 import { isToy } from "../core/train/data_sets.ts";
@@ -29,7 +30,7 @@ export async function openTrainingEvaluation(config: RunConfig): Promise<Evaluat
     return trainingEvaluation(config, measure, { readSplit });
   }
   const files = networkFiles(features, config.data.name);
-  if (await networkChecksum(files) === null) {
+  if (await networkChecksum(files, networkName(features, config.data.name)) === null) {
     throw new VapoError(
       `no network in ${files.location} to evaluate by: run "vapo data ${
         files.location.split("/").at(-1)
@@ -38,7 +39,7 @@ export async function openTrainingEvaluation(config: RunConfig): Promise<Evaluat
   }
   return trainingEvaluation(config, measure, {
     readSplit: splitReader(config),
-    openNetwork: () => loadNetwork(files),
+    openNetwork: () => loadNetwork(files, networkName(features, config.data.name)),
     dataCache: dataCache(),
   });
 }

@@ -11,7 +11,11 @@ import { decodeSafetensors, type SafetensorsTensor } from "../../core/formats/sa
 import { sha256 } from "../../core/formats/sha256.ts";
 import { readTorchCheckpoint } from "../../core/formats/torch_checkpoint.ts";
 import { tensorValues } from "../../core/formats/torch_storage.ts";
-import { inceptionParameters, type WeightArray } from "../../core/metrics/inception_weights.ts";
+import {
+  inceptionParameters,
+  requireInceptionArrays,
+  type WeightArray,
+} from "../../core/metrics/inception_weights.ts";
 import {
   encodePreparedNetwork,
   type PreparedNetworkIndex,
@@ -105,7 +109,10 @@ async function convert(request: FeatureNetworkRequest, source: string) {
   const shown = shownPath(source), checksum = await sha256(bytes);
   const official = checksum === officialInception.sha256;
   if (!official && !request.unverified) throw notOfficial(shown, bytes.length, checksum);
-  const parameters = foldedWeights(await readWeights(bytes, shown), shown);
+  const parameters = await withSource(
+    shown,
+    async () => inceptionParameters(await readWeights(bytes, shown)),
+  );
   if (request.signal.aborted) return null;
   if (!official) {
     request.onNotice(
@@ -157,24 +164,40 @@ function notOfficial(shown: string, length: number, found: string): VapoError {
   );
 }
 
-/** The arrays of a file, of whichever format. */
+/**
+ * The network's arrays, of whichever format. Their values are read once names and shapes are known
+ * to be the network's: whatever a file claims, no more are held than the network has.
+ */
 async function readWeights(
   bytes: Uint8Array,
   shown: string,
 ): Promise<ReadonlyMap<string, WeightArray>> {
-  const arrays = new Map<string, WeightArray>();
-  if (bytes[8] === 0x7b && bytes[0] !== 0x50) { // "{" after the length of a header; not "PK"
-    const { tensors } = decodeSafetensors(bytes, shown);
-    for (const [name, tensor] of Object.entries(tensors)) {
-      arrays.set(name, { shape: tensor.shape, data: floats(tensor, `${shown}: ${name}`) });
-    }
-    return arrays;
+  const arrays = await openArrays(bytes, shown), weights = new Map<string, WeightArray>();
+  for (const name of requireInceptionArrays(arrays)) {
+    const { shape, read } = arrays.get(name)!;
+    weights.set(name, { shape, data: await read() });
   }
-  const tensors = await readTorchCheckpoint(fileOfBytes(bytes, shown));
-  for (const [name, tensor] of tensors) {
-    arrays.set(name, { shape: tensor.shape, data: await tensor.read() });
-  }
-  return arrays;
+  return weights;
+}
+
+/** An array whose values have not been read. */
+interface OpenArray extends Pick<WeightArray, "shape"> {
+  read(): Float32Array | Promise<Float32Array>;
+}
+
+async function openArrays(
+  bytes: Uint8Array,
+  shown: string,
+): Promise<ReadonlyMap<string, OpenArray>> {
+  const isSafetensors = bytes[8] === 0x7b && bytes[0] !== 0x50; // "{" after a length; not "PK"
+  if (!isSafetensors) return await readTorchCheckpoint(fileOfBytes(bytes, shown));
+  const { tensors } = decodeSafetensors(bytes, shown);
+  return new Map(
+    Object.entries(tensors).map(([name, tensor]) => {
+      const read = () => floats(tensor, `${shown}: ${name}`);
+      return [name, { shape: tensor.shape, read }];
+    }),
+  );
 }
 
 /** The types of safetensors by PyTorch's names. */
@@ -197,11 +220,12 @@ function floats({ dtype, data }: SafetensorsTensor, where: string): Float32Array
   return tensorValues(bytes, dtypes[dtype as keyof typeof dtypes]);
 }
 
-function foldedWeights(tensors: ReadonlyMap<string, WeightArray>, shown: string) {
+/** Begins messages with the file, where they do not. */
+async function withSource<T>(shown: string, work: () => Promise<T>): Promise<T> {
   try {
-    return inceptionParameters(tensors);
+    return await work();
   } catch (error) {
-    if (error instanceof FormatError) throw new FormatError(`${shown}: ${error.message}`);
-    throw error;
+    if (!(error instanceof FormatError) || error.message.startsWith(shown)) throw error;
+    throw new FormatError(`${shown}: ${error.message}`);
   }
 }

@@ -11,17 +11,22 @@ import {
   type FeatureExtractor,
   type ImageFeatures,
   keptFeatures,
+  keptFeaturesAndLogits,
   type LoadedNetwork,
   openFeatureExtractor,
   splitKey,
 } from "./features.ts";
 import { type ByteImages, greyLevels, type Split, type SplitImages } from "./images.ts";
-import type { EvaluationSubject } from "./subject.ts";
+import { type EvaluationSubject, modelKey } from "./subject.ts";
 
 /** How samples are drawn; how many is each metric's. */
 export type EvaluationSampling =
   & Pick<SampleOptions, "seed" | "solver" | "steps" | "rtol" | "atol" | "until">
-  & Partial<Pick<SampleOptions, "equalSteps" | "noise" | "batchSize">>;
+  & Partial<Pick<SampleOptions, "equalSteps" | "noise" | "batchSize">>
+  & {
+    /** Tolerances of likelihoods, where they are not to be chosen. */
+    readonly likelihood?: { readonly rtol?: number; readonly atol?: number };
+  };
 
 /** Images of other data sets, or why they are not there. */
 export type OtherImages = SplitImages | { readonly missing: string };
@@ -109,23 +114,16 @@ export function openEvaluation(inputs: EvaluationInputs): EvaluationContext {
       await openNetwork(),
       sampleShape as ByteImages["shape"],
     );
-  const kept = async (
-    cache: EvaluationFiles | undefined,
-    key: CacheKey,
-    images: ByteImages,
-    what: string,
-  ) =>
-    await keptFeatures(
-      { loaded: await openNetwork(), open: openExtractor, cache },
-      key,
-      images,
-      { signal, onProgress: progress(what) },
-    );
+  const splitFeatures = async (images: SplitImages, what: string) => {
+    const source = { loaded: await openNetwork(), open: openExtractor, cache: inputs.dataCache };
+    const watched = { signal, onProgress: progress(what) };
+    return await keptFeatures(source, splitKey(images), images, watched);
+  };
+  const { likelihood: _, ...drawn } = sampling;
   const samplesKey = {
     kind: "samples",
-    parameters: subject.sha256,
-    ...sampling,
-    batchSize: batchSizeOf(inputs),
+    model: modelKey(subject),
+    ...{ ...drawn, batchSize: batchSizeOf(inputs) },
   };
 
   const context: EvaluationContext = {
@@ -144,7 +142,10 @@ export function openEvaluation(inputs: EvaluationInputs): EvaluationContext {
     sampleFeatures: (n) =>
       once(`features ${n}`, async () => {
         const images = await context.sampleImages(n);
-        return await kept(inputs.sampleCache, samplesKey, images, "features of samples");
+        const cache = inputs.sampleCache;
+        const source = { loaded: await openNetwork(), open: openExtractor, cache };
+        const watched = { signal, onProgress: progress("features of samples") };
+        return await keptFeaturesAndLogits(source, samplesKey, images, watched);
       }) as Promise<ImageFeatures>,
     split: (split, limit) =>
       once(`split ${split} ${limit}`, async () => {
@@ -154,7 +155,7 @@ export function openEvaluation(inputs: EvaluationInputs): EvaluationContext {
     splitFeatures: (images) =>
       once(`features of ${images.name} ${images.count}`, async () => {
         const what = `features of ${images.name}`;
-        return (await kept(inputs.dataCache, splitKey(images), images, what)).features;
+        return await splitFeatures(images, what);
       }) as Promise<Float32Array>,
     network: openNetwork,
     extract: async ({ pixels }, what) =>
@@ -175,7 +176,7 @@ export function openEvaluation(inputs: EvaluationInputs): EvaluationContext {
     const sampler = openSampler(potential, parameters, path, 1);
     // A batch is one system to an adaptive solver: it is always drawn whole, whatever n.
     const draw = async (from: number, to: number) => {
-      const options = { ...sampling, n: batchSize, batchSize, firstSample: from, signal };
+      const options = { ...drawn, n: batchSize, batchSize, firstSample: from, signal };
       const { samples } = await sampler.draw(options);
       const taken = samples.subarray(0, (to - from) * size);
       return isImages ? greyLevels(taken) : taken;

@@ -43,8 +43,10 @@ export const metricResultSchema = z.strictObject({
   metric: z.string(),
   /** As in "Fréchet inception distance". */
   title: z.string(),
-  /** What the numbers are a function of, beside the checkpoint: n, seed, features, reference … */
+  /** What the numbers are a function of, beside the checkpoint: n, seed, device, version, features … */
   options: z.record(z.string(), scalar),
+  /** How many there were in the end: of samples or images (n), of reference images … */
+  counts: z.record(z.string(), z.number()).optional(),
   measurements: z.array(measurementSchema),
   tables: z.array(tableSchema),
   pictures: z.array(pictureSchema),
@@ -96,4 +98,6 @@ export interface MetricReport {
   readonly tables: readonly EvaluationTable[];
   readonly pictures: readonly MadePicture[];
   readonly notes: readonly string[];
+  /** See {@link MetricResult}. */
+  readonly counts?: Readonly<Record<string, number>>;
 }

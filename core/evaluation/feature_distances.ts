@@ -3,7 +3,7 @@
  * kernel inception distance, the inception score, precision, recall, density and coverage. With the
  * features of another network than Inception they have other names, since they are other numbers.
  */
-import { VapoError } from "../errors.ts";
+import { FormatError, VapoError } from "../errors.ts";
 import { type FeatureStatistics, featureStatistics } from "../metrics/feature_statistics.ts";
 import type { FeatureNetwork } from "../metrics/feature_network.ts";
 import { frechetDistance, type GaussianStatistics } from "../metrics/frechet_distance.ts";
@@ -18,10 +18,15 @@ import type { Split, SplitImages } from "./images.ts";
 export interface Reference {
   /** Which images of the run's data set. */
   readonly split: Split;
-  /** The most of them, the first ones; all where it is left out. */
+  /** The most of them, drawn among all; up to 60,000 where it is left out. */
   readonly limit?: number;
   /** Statistics from a file, in place of the images'; for "fid" alone. */
-  readonly statistics?: GaussianStatistics & { readonly name: string };
+  readonly statistics?: GaussianStatistics & {
+    /** The file, as the user named it. */
+    readonly name: string;
+    /** Of the file, hexadecimal. */
+    readonly sha256: string;
+  };
 }
 
 /** Statistics, and what they are of. */
@@ -52,7 +57,7 @@ export async function frechetReport(
   const value = await frechetTo(context, n, real);
   const inception = isInception(network);
   const measurements: Measurement[] = [{
-    name: inception ? "fid" : "frechet-distance",
+    name: inception ? "fid" : "frechet-classifier",
     label: inception
       ? "Fréchet inception distance"
       : `Fréchet distance in ${featuresName(network)} features`,
@@ -71,6 +76,7 @@ export async function frechetReport(
     measurements,
     tables: [],
     pictures: [],
+    counts: { n, ...(real.count !== undefined && { reference: real.count }) },
     notes: [
       `${count(n)} samples against ${real.name}${
         real.count ? ` (${count(real.count)} images)` : ""
@@ -141,14 +147,28 @@ async function referenceImages(
 
 /**
  * What as many real images reach that are not among those compared with: null where the data set has
- * none.
+ * none, or where nobody knows which images statistics are of.
  */
-async function heldOutStatistics(context: EvaluationContext, n: number, { split }: Reference) {
+async function heldOutStatistics(
+  context: EvaluationContext,
+  n: number,
+  { split, statistics }: Reference,
+) {
+  if (statistics) return null;
+  const images = await otherSplit(context, split === "train" ? "held-out" : "train", n);
+  return images && { ...await statisticsOf(context, images), name: images.name };
+}
+
+/** A split, or null where the data set has none; what is damaged is no such case. */
+async function otherSplit(
+  context: EvaluationContext,
+  split: Split,
+  n: number,
+): Promise<SplitImages | null> {
   try {
-    const images = await context.split(split === "train" ? "held-out" : "train", n);
-    return { ...await statisticsOf(context, images), name: images.name };
+    return await context.split(split, n);
   } catch (error) {
-    if (error instanceof VapoError && !context.signal?.aborted) return null;
+    if (error instanceof VapoError && !(error instanceof FormatError)) return null;
     throw error;
   }
 }
@@ -168,7 +188,7 @@ export async function kernelReport(
   const inception = isInception(network);
   return {
     measurements: [{
-      name: inception ? "kid" : "kernel-distance",
+      name: inception ? "kid" : "kernel-classifier",
       label: inception
         ? "kernel inception distance"
         : `kernel distance in ${featuresName(network)} features`,
@@ -178,12 +198,14 @@ export async function kernelReport(
     }],
     tables: [],
     pictures: [],
+    counts: { n, reference: images.count, subsetSize },
     notes: [
       `${count(n)} samples against ${images.name} (${count(images.count)} images): the mean over ` +
       `${distance.values.length} subsets of ${count(subsetSize)} of each; many publications give ` +
       "1,000 times this number.",
       "The estimator has no bias, so figures of other numbers of samples may be compared; it may be " +
-      "below zero. The error is that of the mean over subsets, which share samples where these are few.",
+      "below zero. The error is what the scatter of subsets says of sets of this size, rather too " +
+      "large; others give the deviation over subsets, or that of their mean, which is too small.",
       comparability(network),
     ],
   };
@@ -201,9 +223,19 @@ export async function kernelOfSamples(
   const { features } = await context.sampleFeatures(n);
   const { seed } = context.sampling, { signal } = context;
   // Subsets of all would all be the same: their scatter would say nothing.
-  const subsetSize = Math.min(1000, Math.floor(Math.min(n, images.count) / 2));
+  const fewer = Math.min(n, images.count), subsetSize = Math.min(1000, Math.floor(fewer / 2));
+  if (subsetSize < 2) {
+    throw new VapoError(
+      `a kernel distance of ${n} samples and ${images.count} images: expected at least 4 of each; ` +
+        "raise --n or --reference-n",
+    );
+  }
   const options = { subsetSize, seed, signal, onProgress: context.progress("kernel distance") };
-  return { ...await kernelDistance(features, real, network.size, options), images, subsetSize };
+  const distance = await kernelDistance(features, real, network.size, options);
+  // Subsets that overlap vary less than sets of samples do: at least as much as the sets' size says.
+  const spread = distance.standardDeviation * Math.sqrt(subsetSize / fewer);
+  const standardError = Math.max(distance.standardError, spread);
+  return { ...distance, standardError, images, subsetSize };
 }
 
 /**
@@ -285,6 +317,7 @@ export async function precisionRecallReport(
     })),
     tables: [],
     pictures: [],
+    counts: { n, reference: images.count },
     notes: [
       `${count(n)} samples against ${images.name} (${count(images.count)} images), ${NEIGHBOURS} ` +
       `neighbours, features of ${network.label}: compare only with figures of the same numbers, the ` +

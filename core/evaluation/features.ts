@@ -115,29 +115,63 @@ export interface FeatureSource {
 
 /** Rows of features that are written to a cache together. */
 const CHUNK = 256;
+/** The version of how they are computed: raised where the same key would give others. */
+const ROWS = 1;
+
+/** Features of images, from a cache as far as they are there: [count, size]. */
+export async function keptFeatures(
+  source: FeatureSource,
+  of: CacheKey,
+  images: ByteImages,
+  watched: Watched,
+): Promise<Float32Array> {
+  const { size } = source.loaded.network;
+  return await keptRows(
+    source,
+    { kind: "features", of },
+    images,
+    size,
+    watched,
+    ({ features }) => features,
+  );
+}
 
 /** Features and logits of images, from a cache as far as they are there. */
-export async function keptFeatures(
-  { loaded, open, cache }: FeatureSource,
+export async function keptFeaturesAndLogits(
+  source: FeatureSource,
   of: CacheKey,
-  { pixels, count }: ByteImages,
-  { signal, onProgress }: Watched,
+  images: ByteImages,
+  watched: Watched,
 ): Promise<ImageFeatures> {
-  const { network: { name, size, classes }, sha256 } = loaded;
-  const bytes = pixels.length / count, width = size + classes;
+  const { size, classes } = source.loaded.network;
+  const key = { kind: "features and logits", of };
+  const rows = await keptRows(source, key, images, size + classes, watched, joined);
+  return parted(rows, images.count, size, classes);
+}
+
+/** Rows that are made of features, so many numbers each. */
+async function keptRows(
+  { loaded: { network, sha256 }, open, cache }: FeatureSource,
+  key: CacheKey,
+  { pixels, count }: ByteImages,
+  width: number,
+  { signal, onProgress }: Watched,
+  rowsOf: (features: ImageFeatures, n: number) => Float32Array,
+): Promise<Float32Array> {
+  const bytes = pixels.length / count, device = tf.getBackend();
   const rows = await cachedRows(
     cache,
-    { kind: "features", of, network: name, weights: sha256 },
+    { ...key, rows: ROWS, network: network.name, weights: sha256, device },
     { rows: count, rowShape: [width], dtype: "float32", chunk: CHUNK },
     async (from, to) => {
       const { extract } = await open();
       const part = pixels.subarray(from * bytes, to * bytes);
       const told = (done: number) => onProgress?.(from + done, count);
-      return joined(await extract(part, { signal, onProgress: told }), to - from);
+      return rowsOf(await extract(part, { signal, onProgress: told }), to - from);
     },
     { signal, onProgress },
   );
-  return parted(rows as Float32Array, count, size, classes);
+  return rows as Float32Array;
 }
 
 /** What the features of images of a data set are kept by: more of them are other rows. */

@@ -25,6 +25,9 @@ export interface ByteImages {
  */
 export type Split = "train" | "held-out";
 
+/** The images that are taken where nothing is said: what figures of the field are mostly of. */
+const MOST_IMAGES = 60_000;
+
 /** Images of a split of a data set. */
 export interface SplitImages extends ByteImages {
   /** As in "cifar10 train". */
@@ -99,7 +102,7 @@ export function bytesAtSize(format: ImageFormat, pixels: Uint8Array): Uint8Array
  * @param set which data set, and what is made of its images
  * @param files its files
  * @param split which part
- * @param limit the most that are taken, drawn among all, the same ones each time; all where left out
+ * @param limit the most that are taken, drawn among all, the same ones each time; 60,000 where left out
  * @throws {VapoError} where the files or the split are not there
  * @throws {FormatError} where a file is damaged
  */
@@ -107,7 +110,7 @@ export async function readSplit(
   { prepared, format }: Pick<ImageSet, "prepared" | "format">,
   files: DataFiles,
   split: Split,
-  limit = Infinity,
+  limit = MOST_IMAGES,
 ): Promise<SplitImages> {
   if (await files.read("index.json") === null) {
     const part: OriginalPart = split === "train" ? "train" : "test";
@@ -124,7 +127,7 @@ export async function readSplit(
  * @param size pooling and padding of the images
  * @param files the set's files
  * @param split which part
- * @param limit the most that are taken, drawn among all, the same ones each time; all where left out
+ * @param limit the most that are taken, drawn among all, the same ones each time; 60,000 where left out
  * @throws {VapoError} where the set or the split is not there
  * @throws {FormatError} where a file is damaged
  */
@@ -132,7 +135,7 @@ export async function readPreparedSplit(
   { poolTo, padTo }: ImageSize,
   files: DataFiles,
   split: Split,
-  limit = Infinity,
+  limit = MOST_IMAGES,
 ): Promise<SplitImages> {
   const { set, name } = await openSplit(files, split);
   const stored: ImageFormat["stored"] = [set.shape[0], set.shape[1], set.shape[2]];
@@ -153,6 +156,9 @@ async function openSplit(
   return { set: await openPreparedSet(files, name), name };
 }
 
+/** Images of fewer shards than these would be of few kinds where a set is sorted. */
+const FEWEST_SHARDS = 16;
+
 /** A set of at most so many bytes is read whole where a part of it is wanted: 512 MiB. */
 const READ_WHOLE = 2 ** 29;
 
@@ -161,10 +167,10 @@ async function someImages(set: PreparedSet, limit: number): Promise<Uint8Array> 
   const size = set.shape[0] * set.shape[1] * set.shape[2];
   const few = limit < set.count && set.count * size > READ_WHOLE;
   const order = few
-    ? shuffledShards(set)
+    ? randomSubset(set.shards.length, set.shards.length, CHOICE)
     : Array.from({ length: set.shards.length }, (_, shard) => shard);
   let needed = 0, shards = 0;
-  while (shards < order.length && (needed < limit || !few)) {
+  while (shards < order.length && (needed < limit || shards < FEWEST_SHARDS || !few)) {
     needed += set.shards[order[shards++]].count;
   }
   const pixels = new Uint8Array(needed * size);
@@ -179,10 +185,6 @@ async function someImages(set: PreparedSet, limit: number): Promise<Uint8Array> 
 
 /** Which images are taken where not all are: the same ones each time. */
 const CHOICE = { seed: 0, subset: 0, set: 0 };
-
-function shuffledShards({ shards }: PreparedSet): Int32Array {
-  return randomSubset(shards.length, shards.length, CHOICE);
-}
 
 /**
  * So many of the images, drawn without replacement, in their own order: the first ones may be of another

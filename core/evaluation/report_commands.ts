@@ -2,6 +2,7 @@
  * @file The commands that compute an evaluation again.
  */
 import { odeMethods } from "../flow/ode/mod.ts";
+import { metricOfResult } from "./networks.ts";
 import type { EvaluationDocument, MetricResult } from "./document.ts";
 
 type Options = MetricResult["options"];
@@ -16,6 +17,7 @@ const flagsOfOptions: Readonly<Record<string, string>> = {
   until: "--until",
   noise: "--noise",
   batchSize: "--batch",
+  device: "--device",
 };
 
 /**
@@ -32,7 +34,8 @@ export function reproducingCommands(
   run: string,
 ): string[][] {
   const groups = new Map<string, { metrics: string[]; flags: string[] }>();
-  for (const { metric, options } of results) {
+  for (const { metric: result, options } of results) {
+    const metric = metricOfResult(result);
     const flags = flagsOf(options).map(([flag, value]) => `${flag} ${quoted(value)}`);
     const key = flags.join(" ");
     const group = groups.get(key) ?? groups.set(key, { metrics: [], flags }).get(key)!;
@@ -61,7 +64,8 @@ function flagOf(flag: string, value: Options[string] | undefined): Flag[] {
 
 /** Tolerances or steps: which of them say something depends on the solver. */
 function stepFlags({ solver, equalSteps, steps, rtol, atol }: Options): Flag[] {
-  if (typeof solver !== "string") return [];
+  // A likelihood has a solver of its own, whose tolerances are the user's.
+  if (typeof solver !== "string") return [...flagOf("--rtol", rtol), ...flagOf("--atol", atol)];
   const method = Object.hasOwn(odeMethods, solver)
     ? odeMethods[solver as keyof typeof odeMethods]
     : undefined;
@@ -70,10 +74,8 @@ function stepFlags({ solver, equalSteps, steps, rtol, atol }: Options): Flag[] {
     : flagOf("--steps", steps);
 }
 
-function referenceFlags({ reference }: Options): Flag[] {
-  if (typeof reference !== "string") return [];
-  if (reference === "train") return [["--reference", "train"]];
-  return reference === "held-out" ? [["--reference", "test"]] : [["--stats", reference]];
+function referenceFlags({ reference, statistics }: Options): Flag[] {
+  return [...flagOf("--reference", reference), ...flagOf("--stats", statistics)];
 }
 
 function outsideFlags({ outside }: Options): Flag[] {

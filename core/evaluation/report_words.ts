@@ -20,6 +20,11 @@ const optionWords: Readonly<Record<string, string>> = {
   reference: "compared with",
   referenceImages: "at most so many of these",
   outside: "other data",
+  statistics: "statistics compared with",
+  statisticsSha256: "SHA-256 of these statistics",
+  imagesInRow: "images in a row",
+  data: "the data set's mark",
+  version: "version of vapo",
   rtol: "relative tolerance",
   atol: "absolute tolerance",
   until: "flow ends at u",
@@ -57,7 +62,8 @@ export function usesInception({ options: { features } }: MetricResult): boolean 
 }
 
 /** What a result's numbers are computed from: how many samples, and in which features. */
-export function basisOf({ options: { n, features } }: MetricResult): string[] {
+export function basisOf({ options: { n: asked, features }, counts }: MetricResult): string[] {
+  const n = counts?.n ?? asked;
   return [
     ...(typeof n === "number" ? [`n = ${formatCount(n)}`] : []),
     ...(typeof features === "string" ? [networkText(features)] : []),

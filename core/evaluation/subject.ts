@@ -6,8 +6,9 @@ import { type GaussianPath, gaussianPath } from "../homotopy/gaussian_path.ts";
 import type { TensorSpec } from "../jit/mod.ts";
 import { parameterShapes } from "../potential/description.ts";
 import type { Potential } from "../potential/potential.ts";
-import type { TensorRecord } from "../tensor/mod.ts";
+import { type TensorRecord, tf } from "../tensor/mod.ts";
 import type { RunConfig } from "../train/config.ts";
+import type { CacheKey } from "./evaluation_store.ts";
 import { configuredPotential } from "../train/configured_potential.ts";
 import { type SampleSpace, sampleSpace } from "../train/data_sets.ts";
 
@@ -27,6 +28,18 @@ export interface EvaluationSubject {
   /** SHA-256 of the parameters: names, shapes and values. */
   readonly sha256: string;
 }
+
+/**
+ * What rows that a model has computed are kept by: its parameters, what its configuration makes of them,
+ * and the device, whose rounding is its own.
+ */
+export function modelKey({ sha256, config }: EvaluationSubject): CacheKey {
+  const { path, potential } = config;
+  return { rows: ROWS, parameters: sha256, path, potential, device: tf.getBackend() };
+}
+
+/** The version of how rows are computed: raised where the same key would give others. */
+const ROWS = 1;
 
 /** The names, shapes and types of the parameters that a configuration's potential has. */
 export function parameterSpecs(config: RunConfig): Record<string, TensorSpec> {

@@ -1,6 +1,6 @@
 /**
- * @file NumPy's .npy format, version 1.0, for float32, float64 and int32: written in C order,
- * little-endian; read in any order of elements and bytes (NumPy Enhancement Proposal 1,
+ * @file NumPy's .npy format, version 1.0, for float32, float64, int32 and uint8: written in C
+ * order, little-endian; read in any order of elements and bytes (NumPy Enhancement Proposal 1,
  * https://numpy.org/neps/nep-0001-npy-format.html).
  *
  *     6 bytes   \x93NUMPY
@@ -19,10 +19,17 @@ import { countElements } from "./shape.ts";
 export type NpyArray =
   | { readonly dtype: "float32"; readonly shape: readonly number[]; readonly data: Float32Array }
   | { readonly dtype: "float64"; readonly shape: readonly number[]; readonly data: Float64Array }
-  | { readonly dtype: "int32"; readonly shape: readonly number[]; readonly data: Int32Array };
+  | { readonly dtype: "int32"; readonly shape: readonly number[]; readonly data: Int32Array }
+  | { readonly dtype: "uint8"; readonly shape: readonly number[]; readonly data: Uint8Array };
 
-const arrayTypes = { float32: Float32Array, float64: Float64Array, int32: Int32Array } as const;
-const descriptors = { float32: "<f4", float64: "<f8", int32: "<i4" } as const;
+const arrayTypes = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int32: Int32Array,
+  uint8: Uint8Array,
+} as const;
+/** A byte has no order of bytes. */
+const descriptors = { float32: "<f4", float64: "<f8", int32: "<i4", uint8: "|u1" } as const;
 const dtypes = Object.keys(arrayTypes) as NpyArray["dtype"][];
 
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0];
@@ -48,7 +55,7 @@ const preamble = magic.length + 2;
 export function encodeNpy({ dtype, shape, data }: NpyArray): Uint8Array<ArrayBuffer> {
   if (!Object.hasOwn(arrayTypes, dtype) || !(data instanceof arrayTypes[dtype])) {
     throw new VapoError(
-      `array has dtype ${dtype} in ${data.constructor.name}; expected float32, float64 or int32 in the array of that name: convert it`,
+      `array has dtype ${dtype} in ${data.constructor.name}; expected float32, float64, int32 or uint8 in the array of that name: convert it`,
     );
   }
   if (countElements(shape) !== data.length) {
@@ -75,7 +82,7 @@ export function encodeNpy({ dtype, shape, data }: NpyArray): Uint8Array<ArrayBuf
 }
 
 /**
- * Reads a .npy file of float32, float64 or int32. The values are a copy, in C order whatever theirs
+ * Reads a .npy file of float32, float64, int32 or uint8. The values are a copy, in C order whatever theirs
  * is in the file.
  *
  * Source: NumPy Enhancement Proposal 1, version 1.0 of the format.

@@ -66,13 +66,15 @@ export interface TorchTensor {
  * Reads the tensors of a file that `torch.save` wrote, by name. Of dictionaries in dictionaries the
  * names are joined by "."; where the outermost has an entry "state_dict", that one is read. Whatever
  * is no tensor is passed over. Nothing in the file is run: what names anything but tensors and
- * dictionaries is refused. The elements are read when a tensor is asked for them.
+ * dictionaries is refused. The elements are read when a tensor is asked for them: check its shape
+ * before, a small file can have large tensors of one repeated element.
  *
  * Source: torch/serialization.py and torch/_utils.py of PyTorch 1.0 to 2.7.
  *
  * @param file the checkpoint, of either layout, little-endian
  * @throws {FormatError} where it is another format, cut short, damaged, big-endian or compressed,
- * names anything that is not allowed, has a tensor that leaves its storage, or no tensor at all.
+ * names anything that is not allowed, has a tensor that leaves its storage, names of more than 1,024
+ * characters or 4 MiB in all, or no tensor at all.
  *
  * @example
  * ```ts
@@ -248,6 +250,11 @@ function partOf(storage: Storage, part: unknown): StorageView {
 
 /** How deep dictionaries may lie in dictionaries, and how many values they may have in all. */
 const maxDepth = 32, maxValues = 1_000_000;
+/**
+ * Characters of a tensor's name, and of all names: those of large models have up to 200, and some
+ * 10⁶ together. A name repeats the keys above it, so that a small file could have long ones.
+ */
+const maxNameLength = 1024, maxNameCharacters = 2 ** 22;
 
 function namedTensors(
   object: unknown,
@@ -277,7 +284,7 @@ function namedTensors(
 
 /** Gathers the tensors of a dictionary, and of those in it. */
 function collect(object: unknown, source: string, found: Map<string, PickledTensor>): void {
-  let values = 0;
+  let values = 0, characters = 0;
   const visit = (value: unknown, name: string, depth: number): void => {
     // The same dictionary may come many times, or in itself: as often as there is patience for it.
     if (++values > maxValues || depth > maxDepth) {
@@ -285,7 +292,21 @@ function collect(object: unknown, source: string, found: Map<string, PickledTens
         `${source} has more than ${maxValues} values or ${maxDepth} dictionaries in each other; expected a state dict: write it with torch.save(model.state_dict(), …)`,
       );
     }
-    if (isTensor(value) && depth > 0) {
+    const isNamed = isTensor(value) && depth > 0;
+    if (isNamed) characters += name.length;
+    if ((isNamed || value instanceof Map) && name.length > maxNameLength) {
+      throw new FormatError(
+        `${source} has a name of ${name.length} characters, ${
+          quoted(name)
+        }; expected at most ${maxNameLength}: rename it and write the file again`,
+      );
+    }
+    if (characters > maxNameCharacters) {
+      throw new FormatError(
+        `${source} has ${found.size} tensors whose names have more than ${maxNameCharacters} characters in all; expected a state dict: write it with torch.save(model.state_dict(), …)`,
+      );
+    }
+    if (isNamed) {
       if (found.has(name)) {
         throw new FormatError(
           `${source} has 2 tensors ${

@@ -9,6 +9,7 @@ import { type Factor, pivotedCholesky } from "../linear_algebra/pivoted_cholesky
 import type { Interruptible } from "../linear_algebra/pauses.ts";
 import { openRowProducts } from "../linear_algebra/row_products.ts";
 import { singularValues } from "../linear_algebra/singular_values.ts";
+import { mendedCovariance } from "./covariance.ts";
 import type { FeatureStatistics } from "./feature_statistics.ts";
 
 /** A Gaussian: mean [d] and covariance [d, d]. */
@@ -39,6 +40,8 @@ export interface FrechetDistanceOptions extends Interruptible {
  * The estimate is biased: it falls with n, so compare values of the same n only (M. Chong and
  * D. Forsyth, "Effectively Unbiased FID and Inception Score and where to find them", 2020).
  *
+ * What rounding leaves of covariances is mended as {@link readStatistics} does it.
+ *
  * @param a statistics of one set, as {@link featureStatistics} or a file gives them
  * @param b statistics of the other
  * @param options threads, an abort signal, and who is told of progress
@@ -59,8 +62,9 @@ export async function frechetDistance(
   b: GaussianStatistics,
   { threads, signal, onProgress }: FrechetDistanceOptions = {},
 ): Promise<number> {
-  const d = requireCovariance(a, "the first");
-  if (requireCovariance(b, "the second") !== d) {
+  const d = a.mean.length, first = requireCovariance(a, "the first");
+  const second = requireCovariance(b, "the second");
+  if (b.mean.length !== d) {
     throw new VapoError(
       `statistics are of ${d} and ${b.mean.length} features; expected as many of both: compare ` +
         "features of one network",
@@ -69,12 +73,12 @@ export async function frechetDistance(
   // By operations, a factor is 1 of 10 parts and the singular values are 8.
   const share = (from: number, parts: number) => (done: number, total: number) =>
     onProgress?.(d * (from + parts * done / total), 10 * d);
-  const left = await pivotedCholesky(a.covariance, d, {
+  const left = await pivotedCholesky(first, d, {
     threads,
     signal,
     onProgress: share(0, 1),
   });
-  const right = await pivotedCholesky(b.covariance, d, {
+  const right = await pivotedCholesky(second, d, {
     threads,
     signal,
     onProgress: share(1, 1),
@@ -83,7 +87,7 @@ export async function frechetDistance(
   onProgress?.(10 * d, 10 * d);
   let distance = 0;
   for (let i = 0; i < d; i++) {
-    distance += (a.mean[i] - b.mean[i]) ** 2 + a.covariance[i * d + i] + b.covariance[i * d + i];
+    distance += (a.mean[i] - b.mean[i]) ** 2 + first[i * d + i] + second[i * d + i];
   }
   return distance - 2 * root;
 }
@@ -126,11 +130,11 @@ async function factorProduct(
   }
 }
 
-/** Rounded to float32 on the way, a covariance is this symmetric. */
-const asymmetry = 1e-5;
-
-/** The number of features, once the statistics are known to be such. */
-function requireCovariance({ mean, covariance }: GaussianStatistics, which: string): number {
+/** The covariance, once the statistics are known to be such. */
+function requireCovariance(
+  { mean, covariance }: GaussianStatistics,
+  which: string,
+): Float64Array {
   const d = mean.length;
   if (d === 0 || covariance.length !== d * d) {
     throw new VapoError(
@@ -149,17 +153,10 @@ function requireCovariance({ mean, covariance }: GaussianStatistics, which: stri
       );
     }
   }
-  for (let i = 0; i < d; i++) {
-    for (let j = 0; j < i; j++) {
-      const below = covariance[i * d + j], above = covariance[j * d + i];
-      const scale = Math.sqrt(Math.abs(covariance[i * d + i] * covariance[j * d + j]));
-      if (Math.abs(below - above) > asymmetry * scale) {
-        throw new VapoError(
-          `${which} statistics have a covariance of ${below} at (${i}, ${j}) and of ${above} at ` +
-            `(${j}, ${i}); expected a symmetric matrix: this is no covariance`,
-        );
-      }
-    }
-  }
-  return d;
+  return mendedCovariance(covariance, d, (found, expected) => {
+    throw new VapoError(
+      `${which} statistics have ${found} of their covariance; expected ${expected}: this is no ` +
+        "covariance",
+    );
+  });
 }

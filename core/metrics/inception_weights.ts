@@ -4,6 +4,7 @@
  * map of each channel, which becomes part of the convolution before it.
  */
 import { FormatError } from "../errors.ts";
+import { quoted } from "../formats/archive_path.ts";
 import {
   inceptionClasses as classes,
   type InceptionConvolution,
@@ -48,7 +49,8 @@ const epsilon = 1e-3;
 export function inceptionParameters(
   tensors: ReadonlyMap<string, WeightArray>,
 ): Record<string, { shape: number[]; data: Float32Array }> {
-  const take = requireArrays(tensors);
+  requireInceptionArrays(tensors);
+  const take = (name: string) => wholeValues(tensors, name);
   const parameters: Record<string, { shape: number[]; data: Float32Array }> = {};
   for (const product of inceptionProducts) {
     const { size: [height, width], inputs, parts } = product;
@@ -68,57 +70,76 @@ export function inceptionParameters(
   }
   parameters["logits.kernel"] = {
     shape: [features, classes],
-    data: transpose(take("fc.weight", [classes, features]), classes, features),
+    data: transpose(take("fc.weight"), classes, features),
   };
-  take("fc.bias", [classes]);
+  take("fc.bias");
   return parameters;
 }
 
-/** The values of an array whose shape is known. */
-type Take = (name: string, shape: readonly number[]) => Float32Array;
-
-/** Takes arrays by name, once no array is there that the network has not. */
-function requireArrays(tensors: ReadonlyMap<string, WeightArray>): Take {
-  const known = new Set(["fc.weight", "fc.bias", ...inceptionProducts.flatMap(arrayNames)]);
+/**
+ * Checks that names and shapes are those of the FID Inception network's state dictionary, before any
+ * values are read: so nobody has to hold more of them than the network has, 24 million.
+ *
+ * @param tensors by PyTorch's names
+ * @returns the names whose values {@link inceptionParameters} needs
+ * @throws {FormatError} for a name that is missing or not known, and for another shape
+ */
+export function requireInceptionArrays(
+  tensors: ReadonlyMap<string, Pick<WeightArray, "shape">>,
+): string[] {
+  const known = inceptionArrays();
   for (const name of tensors.keys()) {
     if (known.has(name) || isPassedOver(name)) continue;
     throw new FormatError(
-      `${name} is no array of the FID Inception network: expected the state dictionary of ` +
-        "pytorch-fid's weights; pass that file",
+      `${quoted(name).slice(1, -1)} is no array of the FID Inception network: expected the state ` +
+        "dictionary of pytorch-fid's weights; pass that file",
     );
   }
-  return (name, shape) => {
-    const found = tensors.get(name), wanted = `[${shape.join(", ")}]`;
+  for (const [name, shape] of known) {
+    const found = tensors.get(name)?.shape, wanted = `[${shape.join(", ")}]`;
     if (!found) {
       throw new FormatError(
         `${name} is missing: expected an array ${wanted} of the FID Inception network by PyTorch's ` +
           "name; pass pytorch-fid's weights",
       );
     }
-    if (String(found.shape) !== String(shape)) {
+    if (String(found) !== String(shape)) {
       throw new FormatError(
-        `${name} has the shape [${found.shape.join(", ")}]: expected ${wanted}, as in the FID ` +
+        `${name} has the shape [${found.join(", ")}]: expected ${wanted}, as in the FID ` +
           "Inception network; pass pytorch-fid's weights",
       );
     }
-    const values = shape.reduce((product, extent) => product * extent, 1);
-    if (found.data.length !== values) {
-      throw new FormatError(
-        `${name} holds ${found.data.length} values: expected ${values}, as its shape says; pass ` +
-          "pytorch-fid's weights whole",
-      );
+  }
+  return [...known.keys()];
+}
+
+/** The shapes of the arrays that are needed, by PyTorch's names. */
+function inceptionArrays(): ReadonlyMap<string, readonly number[]> {
+  const shapes = new Map<string, readonly number[]>();
+  for (const { size: [height, width], inputs, parts } of inceptionProducts) {
+    for (const { name, outputs } of parts) {
+      shapes.set(`${name}.conv.weight`, [outputs, inputs, height, width]);
+      for (const array of ["weight", "bias", "running_mean", "running_var"]) {
+        shapes.set(`${name}.bn.${array}`, [outputs]);
+      }
     }
-    return found.data;
-  };
+  }
+  return shapes.set("fc.weight", [classes, features]).set("fc.bias", [classes]);
+}
+
+/** The values of an array that is there, as many as its shape says. */
+function wholeValues(tensors: ReadonlyMap<string, WeightArray>, name: string): Float32Array {
+  const { shape, data } = tensors.get(name)!;
+  const values = shape.reduce((product, extent) => product * extent, 1);
+  if (data.length === values) return data;
+  throw new FormatError(
+    `${name} holds ${data.length} values: expected ${values}, as its shape says; pass ` +
+      "pytorch-fid's weights whole",
+  );
 }
 
 function isPassedOver(name: string): boolean {
   return name.endsWith(".num_batches_tracked") || name.startsWith("AuxLogits.");
-}
-
-function arrayNames({ parts }: InceptionProduct): string[] {
-  const ofPart = ["conv.weight", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"];
-  return parts.flatMap(({ name }) => ofPart.map((array) => `${name}.${array}`));
 }
 
 /** Where a part's filters go: outputs from `first` on of so many. */
@@ -134,10 +155,10 @@ function foldInto(
   { kernel, bias, first, outputs }: FoldTarget,
   { size: [height, width], inputs }: InceptionProduct,
   part: InceptionConvolution,
-  take: Take,
+  take: (name: string) => Float32Array,
 ): void {
-  const normalization = (array: string) => take(`${part.name}.bn.${array}`, [part.outputs]);
-  const weight = take(`${part.name}.conv.weight`, [part.outputs, inputs, height, width]);
+  const normalization = (array: string) => take(`${part.name}.bn.${array}`);
+  const weight = take(`${part.name}.conv.weight`);
   const [gain, shift] = [normalization("weight"), normalization("bias")];
   const [mean, variance] = [normalization("running_mean"), normalization("running_var")];
   const taps = height * width;

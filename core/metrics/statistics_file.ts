@@ -2,13 +2,21 @@
  * @file Statistics of features as the field shares them: .npz files with the mean `mu` and the
  * covariance `sigma` of a data set's features, as pytorch-fid (https://github.com/mseitzer/pytorch-fid)
  * and TTUR (Heusel et al., "GANs Trained by a Two Time-Scale Update Rule", 2017,
- * https://github.com/bioinf-jku/TTUR) write them.
+ * https://github.com/bioinf-jku/TTUR) write them. Beside these, files of this program say which network
+ * the features are of, in a third array that readers by name never see:
+ *
+ *     mu             [d] float64
+ *     sigma          [d, d] float64
+ *     vapo_network   [length] uint8: {"name":"inception-v3-fid","sha256":"…"} in UTF-8
  */
 
+import { z } from "zod";
 import { FormatError, VapoError } from "../errors.ts";
+import { quoted } from "../formats/archive_path.ts";
 import type { NpyArray } from "../formats/npy.ts";
-import { encodeNpz, openNpz } from "../formats/npz.ts";
+import { encodeNpz, type NpzFile, openNpz } from "../formats/npz.ts";
 import type { RandomAccessFile } from "../formats/random_access.ts";
+import { mendedCovariance } from "./covariance.ts";
 
 /** Mean and covariance of features of dimension d. */
 export interface StatisticsContent {
@@ -16,24 +24,36 @@ export interface StatisticsContent {
   readonly mean: Float64Array;
   /** [d·d], symmetric, row by row: with the divisor n − 1, as the field takes it. */
   readonly covariance: Float64Array;
+  /** Which network made the features; other programs' files do not say. */
+  readonly network?: StatisticsNetwork;
 }
 
-/**
- * Entries that mirror each other differ by less than this, in units of the largest variance: what is
- * left of symmetry by sums in float32.
- */
-const asymmetry = 1e-5;
+/** The network that features are of. */
+export interface StatisticsNetwork {
+  /** Its name, as in "inception-v3-fid"; up to 100 characters. */
+  readonly name: string;
+  /** Of its weights: 64 hexadecimal digits. */
+  readonly sha256: string;
+}
+
+const networkArray = "vapo_network";
+const networkSchema = z.strictObject({
+  name: z.string().regex(/^[\x20-\x7e]{1,100}$/),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
 
 /** Covariances of up to 5,700 features: three times as many as Inception has. */
 const maxArrayBytes = 2 ** 28;
 
 /**
  * Reads a file of statistics: arrays `mu` [d] and `sigma` [d, d], float32 or float64. Others, as some
- * files have them, are passed over.
+ * files have them, are passed over. What rounding to float32 leaves is mended: entries of `sigma` that
+ * mirror each other and differ by up to 1e-5 of the largest variance are both their mean, and a variance
+ * that is negative by no more is 0, with its covariances.
  *
  * @param file the .npz file
  * @throws {FormatError} where it is damaged, an array is missing or of another shape, a number is not
- * finite, a variance is negative, or `sigma` is not symmetric.
+ * finite, a variance is negative, `sigma` is not symmetric, or the network's name is damaged.
  *
  * @example
  * ```ts
@@ -60,16 +80,38 @@ export async function readStatistics(file: RandomAccessFile): Promise<Statistics
   if (sigma.shape.length !== 2 || sigma.shape.some((size) => size !== dimension)) {
     throw wrong(file.source, `sigma of shape [${sigma.shape}]`, `[${dimension}, ${dimension}]`);
   }
-  const mean = finite(mu, "mu", file.source), covariance = finite(sigma, "sigma", file.source);
-  requireCovariance(covariance, dimension, file.source);
-  return { mean, covariance };
+  const mean = finite(mu, "mu", file.source), given = finite(sigma, "sigma", file.source);
+  const covariance = mendedCovariance(given, dimension, (found, expected) => {
+    throw wrong(file.source, `${found} of sigma`, expected);
+  });
+  const network = await readNetwork(arrays, file.source);
+  return { mean, covariance, ...(network && { network }) };
+}
+
+async function readNetwork(
+  arrays: NpzFile,
+  source: string,
+): Promise<StatisticsNetwork | undefined> {
+  if (!arrays.names.includes(networkArray)) return undefined;
+  const { dtype, shape, data } = await arrays.read(networkArray);
+  const isText = dtype === "uint8" && shape.length === 1 && data.length <= 1000;
+  const text = isText ? new TextDecoder().decode(data) : "";
+  try {
+    return networkSchema.parse(JSON.parse(text));
+  } catch {
+    throw new FormatError(
+      `${source} has ${
+        isText ? quoted(text) : `[${shape.slice(0, 8)}] of ${dtype}`
+      } for ${networkArray}; expected the name and the SHA-256 of a network: make the statistics again`,
+    );
+  }
 }
 
 /**
  * Writes statistics as a file that this program, pytorch-fid and `numpy.load` read.
  *
- * @param statistics the mean [d] and the covariance [d·d]
- * @throws {VapoError} where their lengths do not belong together.
+ * @param statistics the mean [d], the covariance [d·d] and, where it is known, the network
+ * @throws {VapoError} where their lengths do not belong together, or the network is none.
  *
  * @example
  * ```ts
@@ -80,7 +122,7 @@ export async function readStatistics(file: RandomAccessFile): Promise<Statistics
  * ```
  */
 export function encodeStatistics(
-  { mean, covariance }: StatisticsContent,
+  { mean, covariance, network }: StatisticsContent,
 ): Uint8Array<ArrayBuffer> {
   const dimension = mean.length;
   if (dimension === 0 || covariance.length !== dimension ** 2) {
@@ -93,7 +135,21 @@ export function encodeStatistics(
   return encodeNpz({
     mu: { dtype: "float64", shape: [dimension], data: mean },
     sigma: { dtype: "float64", shape: [dimension, dimension], data: covariance },
+    ...(network && { [networkArray]: encodedNetwork(network) }),
   });
+}
+
+function encodedNetwork(network: StatisticsNetwork): NpyArray {
+  const { success, data } = networkSchema.safeParse(network);
+  if (!success) {
+    throw new VapoError(
+      `statistics are of the network ${quoted(network.name)} with the SHA-256 ${
+        quoted(network.sha256)
+      }; expected a name of up to 100 characters and 64 hexadecimal digits: pass those of its index`,
+    );
+  }
+  const text = new TextEncoder().encode(JSON.stringify(data));
+  return { dtype: "uint8", shape: [text.length], data: text };
 }
 
 function wrong(source: string, found: string, expected: string): FormatError {
@@ -103,31 +159,10 @@ function wrong(source: string, found: string, expected: string): FormatError {
 }
 
 function finite({ data, dtype }: NpyArray, name: string, source: string): Float64Array {
-  if (dtype === "int32") throw wrong(source, `${name} of type int32`, "float32 or float64");
+  if (dtype !== "float32" && dtype !== "float64") {
+    throw wrong(source, `${name} of type ${dtype}`, "float32 or float64");
+  }
   const bad = data.findIndex((value: number) => !Number.isFinite(value));
   if (bad >= 0) throw wrong(source, `${data[bad]} in ${name}, at index ${bad}`, "finite numbers");
   return data instanceof Float64Array ? data : Float64Array.from(data);
-}
-
-function requireCovariance(covariance: Float64Array, dimension: number, source: string): void {
-  let largest = 0;
-  for (let i = 0; i < dimension; i++) {
-    largest = Math.max(largest, Math.abs(covariance[i * (dimension + 1)]));
-  }
-  for (let i = 0; i < dimension; i++) {
-    const variance = covariance[i * (dimension + 1)];
-    if (variance < -asymmetry * largest) {
-      throw wrong(source, `a variance of ${variance} in sigma, at [${i}, ${i}]`, "none below 0");
-    }
-    for (let j = 0; j < i; j++) {
-      const lower = covariance[i * dimension + j], upper = covariance[j * dimension + i];
-      if (Math.abs(lower - upper) > asymmetry * largest) {
-        throw wrong(
-          source,
-          `${lower} at [${i}, ${j}] of sigma and ${upper} at [${j}, ${i}]`,
-          "a symmetric matrix",
-        );
-      }
-    }
-  }
 }

@@ -10,6 +10,7 @@ import {
   type SafetensorsTensor,
 } from "../formats/safetensors.ts";
 import { type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
+import type { EvaluationLine } from "./run_directory.ts";
 import type { RunStorage } from "./run_storage.ts";
 import type { TensorSpec } from "../jit/mod.ts";
 import { flattenState, type StateOf, type TrainingState, unflattenState } from "./state.ts";
@@ -114,15 +115,15 @@ const BEST = "best";
  * @param storage the run's directory
  * @param state stays the caller's
  * @param step steps done
- * @param evaluation what it is the best by
+ * @param evaluation what it is the best by: the metric, its value, and what that is a function of
  */
 export async function saveBest(
   storage: RunStorage,
   state: TrainingState,
   step: number,
-  evaluation: { readonly metric: string; readonly value: number },
+  { metric, value, of }: Pick<EvaluationLine, "metric" | "value" | "of">,
 ): Promise<void> {
-  await writeState(storage, `${DIRECTORY}/${BEST}`, state, step, evaluation);
+  await writeState(storage, `${DIRECTORY}/${BEST}`, state, step, { metric, value, of });
 }
 
 /**

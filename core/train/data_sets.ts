@@ -47,6 +47,11 @@ export const imageSets = {
   "lsun-bedroom128": colour("lsun-bedroom128", 128, 3_033_042),
 } as const satisfies Record<string, ImageSet>;
 
+/** The names of the prepared sets that these are read from. */
+export const preparedNames: readonly string[] = [
+  ...new Set(Object.values(imageSets).map(({ prepared }) => prepared)),
+];
+
 /** The smallest side of images of a folder. */
 export const smallestSide = 8;
 

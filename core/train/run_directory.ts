@@ -89,11 +89,16 @@ export interface SpeedLine {
   readonly waitMilliseconds: number;
 }
 
+/** What a value is a function of beside a run's parameters: samples, solver, features … */
+export type EvaluatedOf = Readonly<Record<string, string | number | boolean | null>>;
+
 /** One line of `evaluations.jsonl`. */
 export interface EvaluationLine {
   readonly step: number;
   readonly metric: string;
   readonly value: number;
+  /** Only values of the same are compared. Runs of earlier versions have not noted it. */
+  readonly of?: EvaluatedOf;
 }
 
 /** Adds a line to `metrics.jsonl`. */

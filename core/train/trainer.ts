@@ -6,7 +6,13 @@ import { NonFiniteError, VapoError } from "../errors.ts";
 import { encodePng, type RgbImage } from "../picture/rgb_image.ts";
 import { saveCheckpoint } from "./checkpoint.ts";
 import type { RunConfig } from "./config.ts";
-import { evaluateState, type Evaluation, hasEvaluation, isEvaluated } from "./evaluation.ts";
+import {
+  evaluateState,
+  type Evaluation,
+  evaluationChange,
+  hasEvaluation,
+  isEvaluated,
+} from "./evaluation.ts";
 import {
   appendMetrics,
   appendSpeed,
@@ -43,10 +49,15 @@ export interface TrainOptions {
     metrics: MetricsLine | null,
     speed: SpeedLine | null,
   ) => void | Promise<void>;
-  /** Told, in a line, of what went wrong and does not stop the run: a picture left out. */
-  readonly onNotice?: (message: string) => void;
+  /**
+   * Told, in a line, of what went wrong and does not stop the run: a picture left out. Where that was
+   * no user's doing, what was thrown comes with it.
+   */
+  readonly onNotice?: (message: string, bug?: unknown) => void;
   /** A measure of the samples, taken on the way; the run keeps the checkpoint that is best by it. */
   readonly evaluation?: Evaluation;
+  /** Told how far an evaluation is, or what all evaluations share, before the first step. */
+  readonly onEvaluating?: (what: string, done: number, total: number) => void;
   /** Told of each evaluation, and whether it is the best so far. */
   readonly onEvaluated?: (line: EvaluationLine, isBest: boolean) => void;
 }
@@ -75,6 +86,7 @@ export interface TrainOutcome {
  * older than that step, stays
  * @throws {FormatError} when the newest checkpoint is damaged or belongs to another configuration
  * @throws {VapoError} when the metrics of an earlier sitting cannot be read
+ * @throws what the evaluation's `prepare` throws
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -102,6 +114,7 @@ export async function train(
   let start: Start;
   try {
     start = await startOrResume(problem, options.storage);
+    await prepareEvaluation(start, options);
   } catch (error) {
     prepared.dispose();
     throw error;
@@ -112,6 +125,20 @@ export async function train(
     return await runSteps(problem, program, start, options);
   } finally {
     program.dispose();
+  }
+}
+
+/** Lets the evaluation compute what it keeps, while the device is still empty. */
+async function prepareEvaluation(
+  { state }: Start,
+  { evaluation, signal, onEvaluating }: TrainOptions,
+): Promise<void> {
+  try {
+    await evaluation?.prepare?.({ signal, onProgress: onEvaluating });
+  } catch (error) {
+    if (signal?.aborted) return;
+    disposeState(state);
+    throw error;
   }
 }
 
@@ -155,6 +182,8 @@ async function runSteps(
 
   // Not before the checkpoint was read: a damaged one leaves the run as it is.
   await rewind(problem, step, options);
+  const change = evaluation && await evaluationChange(evaluation, storage);
+  if (change) options.onNotice?.(change);
   if (start.isNew) await save();
   if (evaluation && !await hasEvaluation(evaluation, storage, step)) await evaluateDue();
   if (await storage.read(picturePath(step)) === null) await drawDue();

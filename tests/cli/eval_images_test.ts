@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { decode } from "fast-png";
 import { type EvaluationDocument, evaluationSchema } from "../../core/evaluation/document.ts";
+import { reproducingCommands } from "../../core/evaluation/report_commands.ts";
 import { fileOfBytes } from "../../core/formats/random_access.ts";
 import { encodePreparedNetwork } from "../../core/metrics/prepared_features.ts";
 import { readStatistics } from "../../core/metrics/statistics_file.ts";
@@ -54,7 +55,11 @@ Deno.test("every metric of images: numbers, pictures, a report; features are kep
     const { code, stdout, stderr } = await vapo(args, { cwd });
     assertEquals(code, 0, stderr);
     const { results } = await readDocument(cwd);
-    assertEquals(results.map(({ metric }) => metric), names);
+    // No result in a classifier's features has the name of one in Inception's.
+    assertEquals(results.map(({ metric }) => metric), [
+      ...["frechet-classifier", "kernel-classifier", "classifier-score"],
+      ...names.slice(3),
+    ]);
     for (const { metric, measurements, pictures, options } of results) {
       assert(
         measurements.length > 0 && measurements.every(({ value }) => Number.isFinite(value)),
@@ -72,6 +77,18 @@ Deno.test("every metric of images: numbers, pictures, a report; features are kep
     assert(!/\bFID\b|inception distance/i.test(stdout.replaceAll(/no FID|not Inception/g, "")));
     const report = await Deno.readTextFile(`${cwd}/${place}/report.html`);
     for (const { title } of results) assertStringIncludes(report, title);
+
+    // What the report says to type computes nothing else than what is there.
+    for (const words of reproducingCommands(await readDocument(cwd), "run")) {
+      const typed = words.flatMap((part) => part.split(" ")).slice(1)
+        .filter((word) => word !== "--average" && word !== "0.999");
+      const { stderr, code } = await vapo(typed, { cwd });
+      assertEquals(code, 0, stderr);
+      const found = stderr.match(/measured before/g)?.length ?? 0;
+      const metrics = typed.slice(2, typed.findIndex((word) => word.startsWith("--")));
+      // "ood" left a set out, and is measured each time: it may be there now.
+      assertEquals(found, metrics.filter((name) => name !== "ood").length, stderr);
+    }
 
     const again = await vapo([...args, "--again"], { cwd });
     assertEquals(again.code, 0, again.stderr);
@@ -101,12 +118,16 @@ Deno.test("statistics of a data set are written, and a run is compared with them
       assertEquals(code, 0, stderr);
       return JSON.parse(stdout).measurements[0].value;
     };
-    // The same images, through the file and not.
-    const [byFile, byImages] = [
+    // The same images, through the file and not; others are another result.
+    const [byFile, byImages, byOthers] = [
       await fid("--stats", "stats.npz"),
       await fid("--reference-n", "150"),
+      await fid("--reference-n", "140"),
     ];
     assert(Math.abs(byFile / byImages - 1) < 1e-9, `${byFile} and ${byImages}`);
+    assert(Math.abs(byOthers / byImages - 1) > 1e-6, `${byOthers} and ${byImages}`);
+    const kid = await vapo(["eval", "run", "kid", "--n", "24", "--stats", "stats.npz"], { cwd });
+    assertMatch(kid.stderr, /--stats stats.npz with kid: statistics have no images/);
   }));
 
 Deno.test("a run measures its distance on the way, and keeps the best checkpoint by it", () =>

@@ -8,7 +8,8 @@ import {
   scoreReport,
 } from "../../../core/evaluation/feature_distances.ts";
 import type { SplitImages } from "../../../core/evaluation/images.ts";
-import { metrics, type MetricSettings } from "../../../core/evaluation/metrics.ts";
+import type { MetricSettings } from "../../../core/evaluation/metric_settings.ts";
+import { metrics } from "../../../core/evaluation/metrics.ts";
 import type { FeatureNetworkName } from "../../../core/metrics/feature_network.ts";
 
 /** Points around a circle, which no two of are the same: [n, 2]. */
@@ -75,6 +76,7 @@ Deno.test("statistics from a file are compared with in place of images, where th
     mean: new Float64Array(n),
     covariance: Float64Array.from({ length: n * n }, (_, i) => i % (n + 1) === 0 ? 1 : 0),
     name: "mine.npz",
+    sha256: "f00d",
   });
   const { measurements, notes } = await frechetReport(context, 60, {
     split: "train",

@@ -313,9 +313,9 @@ Deno.test("commands give each solver the options that it takes, and quote what a
     command({ solver: "rk45", ...steps, until: null }, "r"),
     "vapo eval r fid --solver rk45 --rtol 0.1 --atol 0.2",
   );
-  assertEquals(command({ reference: "held-out" }, "r"), "vapo eval r fid --reference test");
+  assertEquals(command({ reference: "test" }, "r"), "vapo eval r fid --reference test");
   assertEquals(
-    command({ reference: "my stats.npz" }, "it's here"),
+    command({ statistics: "my stats.npz" }, "it's here"),
     "vapo eval 'it'\\''s here' fid --stats 'my stats.npz'",
   );
 });
