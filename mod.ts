@@ -296,6 +296,7 @@ export {
   encodeStatistics,
   readStatistics,
   type StatisticsContent,
+  type StatisticsNetwork,
 } from "./core/metrics/statistics_file.ts";
 
 // Evaluation
@@ -375,6 +376,7 @@ export {
 } from "./core/train/presets.ts";
 export { summarizeTraining, type TrainingSummary } from "./core/train/summary.ts";
 export {
+  type EvaluatedOf,
   type EvaluationLine,
   type MetricsLine,
   readConfig,
@@ -393,7 +395,7 @@ export {
 export { memoryStorage, type RunStorage } from "./core/train/run_storage.ts";
 export { samplePicture } from "./core/train/sample_picture.ts";
 export { disposeState, type TrainingState } from "./core/train/state.ts";
-export type { Evaluation } from "./core/train/evaluation.ts";
+export type { Evaluation, EvaluationWatch } from "./core/train/evaluation.ts";
 export {
   isComplete,
   type RunFacts,

@@ -24,6 +24,8 @@ export interface CompletedCommand {
   readonly description: string;
   readonly options: readonly CompletedOption[];
   readonly argument?: ValueKind;
+  /** What comes after that, as often as one likes. */
+  readonly following?: ValueKind;
   readonly commands: readonly CompletedCommand[];
 }
 
@@ -50,12 +52,13 @@ export function completionsCommand(program: Command): Command {
 /** A command's tree as a shell sees it. */
 export function completedCommand(command: Command, words: string[] = []): CompletedCommand {
   const help = command.createHelp();
-  const argument = command.registeredArguments.at(0);
+  const [argument, following] = command.registeredArguments;
   return {
     words,
     description: command.description(),
     options: help.visibleOptions(command).map(completedOption),
     ...(argument && { argument: valueKind(argument.argChoices, argument.name()) }),
+    ...(following && { following: valueKind(following.argChoices, following.name()) }),
     commands: command.commands.map((sub) => completedCommand(sub, [...words, sub.name()])),
   };
 }
@@ -96,9 +99,12 @@ function bashScript(root: CompletedCommand): string {
       return `    ${patterns}) ${bashReply(value!)}; return ;;`;
     })
   );
-  const places = all.map(({ words, options, argument, commands }) => {
+  const places = all.map(({ words, options, argument, following, commands }) => {
     const names = options.flatMap(({ names }) => names).join(" ");
-    const reply = bashReply(commands.length > 0 ? commands.map(lastWord) : argument ?? []);
+    const first = bashReply(commands.length > 0 ? commands.map(lastWord) : argument ?? []);
+    const reply = following === undefined
+      ? first
+      : `if [[ $previous == "${words.at(-1)}" ]]; then ${first}; else ${bashReply(following)}; fi`;
     return `    "${words.join(" ")}") options="${names}"; [[ $current == -* ]] || ${reply} ;;`;
   });
   return `# Completion of vapo in bash. Load it by: source <(vapo completions bash)
@@ -154,7 +160,7 @@ function zshName({ words }: CompletedCommand): string {
 }
 
 function zshFunction(command: CompletedCommand): string {
-  const { options, argument, commands } = command;
+  const { options, argument, following, commands } = command;
   const specs = options.map(({ names, description, value }) => {
     const text = `[${zshEscaped(description)}]`;
     const value_ = value === undefined ? "" : `:value:${zshAction(value)}`;
@@ -165,9 +171,10 @@ function zshFunction(command: CompletedCommand): string {
   });
   if (commands.length === 0) {
     const place = argument === undefined ? [] : [`    '1:argument:${zshAction(argument)}'`];
+    const others = following === undefined ? [] : [`    '*:argument:${zshAction(following)}'`];
     return `${zshName(command)}() {
   _arguments \\
-${[...specs, ...place].join(" \\\n")}
+${[...specs, ...place, ...others].join(" \\\n")}
 }`;
   }
   const list = commands.map((sub) => `        '${lastWord(sub)}:${zshEscaped(sub.description)}'`);
@@ -207,10 +214,18 @@ function zshEscaped(text: string): string {
 function fishScript(root: CompletedCommand): string {
   const lines = everyCommand(root).flatMap((command) => {
     const start = `complete -c vapo -n ${fishQuoted(fishCondition(command))}`;
-    const { options, argument, commands } = command;
+    const { words, options, argument, following, commands } = command;
+    const typed = (count: string) =>
+      fishQuoted(`${fishCondition(command)}; and test (count (commandline -opc)) ${count}`);
+    const places = following === undefined
+      ? argument === undefined ? [] : [`${start} ${fishValue(argument)}`]
+      : [
+        `complete -c vapo -n ${typed(`-eq ${words.length + 1}`)} ${fishValue(argument!)}`,
+        `complete -c vapo -n ${typed(`-gt ${words.length + 1}`)} ${fishValue(following)}`,
+      ];
     return [
       ...commands.map((sub) => `${start} -a ${lastWord(sub)} -d ${fishQuoted(sub.description)}`),
-      ...(argument === undefined ? [] : [`${start} ${fishValue(argument)}`]),
+      ...places,
       ...options.map((option) => `${start} ${fishOption(option)}`),
     ];
   });

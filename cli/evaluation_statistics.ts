@@ -88,15 +88,14 @@ export async function makeStatistics(
   const device = await startDevice(flags.device, flags.threads);
   standardError.line(`data    ${images.name}, ${images.count.toLocaleString("en-US")} images`);
   standardError.line(`device  ${describeDevice(device)}`);
-  const statistics = await statisticsOf(
-    images,
-    await loadNetwork(files, networkName(choice, name ?? "folder")),
-  );
+  const loaded = await loadNetwork(files, networkName(choice, name ?? "folder"));
+  const statistics = await statisticsOf(images, loaded);
   if (!statistics) {
     Deno.exitCode = exitCodes.interrupted;
     return;
   }
-  await out.write(encodeStatistics(statistics));
+  const network = { name: loaded.network.name, sha256: loaded.sha256 };
+  await out.write(encodeStatistics({ ...statistics, network }));
   standardOutput.line(
     `statistics of ${statistics.mean.length} features of ${images.count} images, ${images.name}`,
   );

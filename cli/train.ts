@@ -28,6 +28,7 @@ import {
   type ConfigOptions,
   defaultPreset,
   evaluationOverlay,
+  requireEvaluation,
 } from "./train_config.ts";
 import { featureChoices } from "../core/evaluation/networks.ts";
 import { trainReport } from "./train_report.ts";
@@ -57,7 +58,8 @@ batches, but rounds otherwise.
 With --eval-every the run measures its averaged parameters on the way, as "vapo eval"
 does, and keeps the checkpoint that is best by it: checkpoints/best, for "vapo sample
 --checkpoint best". The values are in evaluations.jsonl. An evaluation that fails costs
-the evaluation, not the run.
+the evaluation, not the run. What is measured may be changed or left out with --resume
+(--eval-every 0); values of other settings are not compared with each other.
 
 Ctrl-C finishes the step at hand, saves the run and exits with 130; a second one exits
 at once. Other exit codes: 0 done, 2 something to mend (a loss that is not finite
@@ -100,7 +102,11 @@ export function trainCommand(): Command {
       "a prepared data set, or the files of MNIST, Fashion-MNIST or CIFAR",
       placeOnDisk,
     )
-    .option("--eval-every <k>", "steps between two evaluations of the average", wholeNumber(1))
+    .option(
+      "--eval-every <k>",
+      "steps between two evaluations of the average; 0 for none",
+      wholeNumber(0),
+    )
     .option("--eval-n <n>", "samples that an evaluation takes (default: 2500)", wholeNumber(2))
     .addOption(
       new Option("--eval-metric <name>", "what it measures (default: fid; of points: nll)")
@@ -192,7 +198,7 @@ async function resumeRun(directory: string, flags: TrainFlags, given: string[]):
  */
 function movedConfig(config: RunConfig, flags: TrainFlags): RunConfig {
   const { device, data, microBatch } = flags;
-  return parseConfig({
+  const moved = parseConfig({
     ...config,
     evaluation: { ...config.evaluation, ...evaluationOverlay(flags) },
     ...(device !== undefined && { device }),
@@ -202,6 +208,8 @@ function movedConfig(config: RunConfig, flags: TrainFlags): RunConfig {
     }),
     ...(microBatch !== undefined && { training: { ...config.training, microBatch } }),
   }, "command line");
+  requireEvaluation(moved, flags);
+  return moved;
 }
 
 /** The device that a run was started on, or that it is asked to go on with. */
@@ -278,6 +286,7 @@ async function runTraining(job: Job): Promise<number> {
       onStart: report.ready,
       onDrawing: report.drawing,
       evaluation: job.evaluation,
+      onEvaluating: report.evaluating,
       onEvaluated: report.evaluated,
       async onStep(step, metrics, speed) {
         report.stepped(step, metrics, speed);

@@ -44,6 +44,7 @@ export async function chosenConfig(
   let config = overlayConfig(presetConfig(base), overlay, options.config ?? "preset");
   config = overlayConfig(config, flagsOverlay(config, options), "command line");
   config = assignConfig(config, options.set);
+  requireEvaluation(config, options);
   return { preset: base, config: { ...config, data: checkedData(config) } };
 }
 
@@ -85,16 +86,36 @@ function flagsOverlay(config: RunConfig, options: ConfigOptions) {
   };
 }
 
-/** What is measured on the way, as the flags say it. */
+/** What is measured on the way, as the flags say it; every 0 steps is never. */
 export function evaluationOverlay(
   { evalEvery, evalN, evalMetric, evalFeatures }: Partial<ConfigOptions>,
 ): Record<string, unknown> {
   return {
-    ...(evalEvery !== undefined && { every: evalEvery }),
+    ...(evalEvery !== undefined && { every: evalEvery === 0 ? null : evalEvery }),
     ...(evalN !== undefined && { n: evalN }),
     ...(evalMetric !== undefined && { metric: evalMetric }),
     ...(evalFeatures !== undefined && { features: evalFeatures }),
   };
+}
+
+/**
+ * Refuses flags that say how something is measured, where nothing is.
+ *
+ * @param config what the flags have come to
+ * @throws {VapoError} with the flag that is missing
+ */
+export function requireEvaluation(
+  { evaluation }: RunConfig,
+  { evalN, evalMetric, evalFeatures }: Partial<ConfigOptions>,
+): void {
+  if (evaluation.every !== null) return;
+  const flags = { "--eval-n": evalN, "--eval-metric": evalMetric, "--eval-features": evalFeatures };
+  const given = Object.entries(flags).find(([, value]) => value !== undefined);
+  if (!given) return;
+  throw new VapoError(
+    `${given.join(" ")} has no use: nothing is measured on the way; add --eval-every STEPS, or ` +
+      "leave it out",
+  );
 }
 
 /** The directory made absolute, so that the run can be resumed from anywhere. */

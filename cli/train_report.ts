@@ -10,6 +10,8 @@ import type { EvaluationLine, MetricsLine, SpeedLine } from "../core/train/run_d
 import type { RunStorage } from "../core/train/run_storage.ts";
 import type { RunFacts, TrainOutcome } from "../core/train/trainer.ts";
 import { describeDevice } from "./device.ts";
+import { evaluationProgress } from "./evaluation_progress.ts";
+import { describeFailure } from "./failures.ts";
 import { clock, type ProgressBar, progressBar } from "./progress_bar.ts";
 import { standardError, standardOutput } from "./terminal.ts";
 import { commandLine } from "./user_paths.ts";
@@ -23,9 +25,12 @@ export interface TrainReport {
   /** So many samples of a picture are drawn. */
   drawing(done: number, total: number): void;
   stepped(step: number, metrics: MetricsLine | null, speed: SpeedLine | null): void;
+  /** So much of an evaluation is done, or of what all of them share. */
+  evaluating(what: string, done: number, total: number): void;
   /** A measure was taken. */
   evaluated(line: EvaluationLine, isBest: boolean): void;
-  notice(message: string): void;
+  /** Something went wrong that does not stop the run; by a bug, if it comes with what was thrown. */
+  notice(message: string, bug?: unknown): void;
   /** The first Ctrl-C has come. */
   stopping(): void;
   /** No step will follow, whatever the reason. */
@@ -53,7 +58,10 @@ function textReport({ config, storage: { location }, step: start }: ReportedRun)
   const begin = performance.now();
   let bar: ProgressBar | null = null;
   const images = config.potential.kind !== "mlp";
-  const notice = (text: string) => bar ? bar.notice(text) : standardError.line(text);
+  /** What is done before the first step has bars of its own. */
+  const before = evaluationProgress(), silence = startSilence();
+  const notice = (text: string) => bar ? bar.notice(text) : before.notice(text);
+  const tellBug = bugTeller((line) => notice(line));
   return {
     alreadyComplete() {
       print(`run ${location} is complete: ${total} of ${total} steps are done`);
@@ -68,6 +76,7 @@ function textReport({ config, storage: { location }, step: start }: ReportedRun)
       standardError.line(`data    ${count} images, ${place}: ${images.files}`);
     },
     ready({ memoryBytes }) {
+      before.closed();
       if (memoryBytes !== null) {
         const { limitBytes } = deviceMemory();
         standardError.line(`memory  ${byteSize(memoryBytes)} of ${byteSize(limitBytes)}`);
@@ -81,14 +90,25 @@ function textReport({ config, storage: { location }, step: start }: ReportedRun)
       });
     },
     drawing: (done, total) => notice(`drawing samples: ${done} of ${total}`),
-    stepped: (step, metrics) => bar?.update(step, metrics?.loss),
+    stepped(step, metrics) {
+      silence.broken();
+      bar?.update(step, metrics?.loss);
+    },
+    evaluating(what, done, total) {
+      if (!bar) before.update(what, done, total);
+      else if (done < total && silence.isLong()) notice(`${what}: ${done} of ${total}`);
+    },
     evaluated: ({ step, metric, value }, isBest) =>
       notice(
         `${metric} ${value.toPrecision(5)} at step ${step}${isBest ? ", the best so far" : ""}`,
       ),
-    notice,
+    notice(message, bug) {
+      notice(message);
+      tellBug(bug);
+    },
     stopping: () => notice("stopping after this step; Ctrl-C once more to stop at once"),
     closed() {
+      before.closed();
       bar?.finish();
       bar = null;
     },
@@ -110,7 +130,8 @@ function jsonReport({ config, storage: { location }, step: start }: ReportedRun)
   const total = config.training.steps;
   const print = (event: string, facts: Record<string, unknown>) =>
     standardOutput.line(JSON.stringify({ event, ...facts }));
-  const begin = performance.now();
+  const begin = performance.now(), silence = startSilence();
+  const tellBug = bugTeller(standardError.line);
   const seconds = () => Number(((performance.now() - begin) / 1000).toFixed(3));
   return {
     alreadyComplete: () => print("end", { directory: location, step: total, finished: true }),
@@ -123,13 +144,48 @@ function jsonReport({ config, storage: { location }, step: start }: ReportedRun)
     ready: ({ memoryBytes }) =>
       print("ready", { memoryBytes, memoryLimitBytes: deviceMemory().limitBytes }),
     stepped(_step, metrics, speed) {
+      silence.broken();
       if (metrics) print("metrics", { ...metrics, ...speed, seconds: seconds() });
     },
+    evaluating(what, done, total) {
+      if (done < total && silence.isLong()) print("evaluating", { what, done, total });
+    },
     evaluated: (line, best) => print("evaluation", { ...line, best }),
-    notice: (message) => print("notice", { message }),
+    notice(message, bug) {
+      print("notice", { message });
+      tellBug(bug);
+    },
     stopping: () => print("stopping", {}),
     closed() {},
     ended: ({ step, finished }) =>
       print("end", { directory: location, step, finished, seconds: seconds() }),
+  };
+}
+
+/** How long a run may be silent about what it does between two steps. */
+const SILENCE_MILLISECONDS = 10_000;
+
+/** Knows when nothing has been told for long. */
+function startSilence() {
+  let since = performance.now();
+  const broken = () => void (since = performance.now());
+  return {
+    broken,
+    /** Whether it is time to tell something; then it has been told. */
+    isLong(): boolean {
+      if (performance.now() - since < SILENCE_MILLISECONDS) return false;
+      broken();
+      return true;
+    },
+  };
+}
+
+/** Prints what is needed to report a bug that did not stop the run, the first time there is one. */
+export function bugTeller(print: (line: string) => void): (bug: unknown) => void {
+  let told = false;
+  return (bug) => {
+    if (bug === undefined || told) return;
+    told = true;
+    for (const line of describeFailure(bug).text.split("\n")) print(line);
   };
 }

@@ -3,6 +3,7 @@
  * window by window in the order of {@link shuffledOrder}, the next window while this one is used.
  */
 import { ConfigError } from "../errors.ts";
+import { requireWhole } from "../whole_number.ts";
 import type { PreparedSet } from "./prepared_set.ts";
 import {
   imageAt,
@@ -154,13 +155,8 @@ function windowReader(set: PreparedSet, order: ShuffledOrder) {
 
 function checkedOrder(set: PreparedSet, options: BatchStreamOptions): ShuffledOrder {
   const { seed, batchSize, firstSample = 0, bufferImages, memoryBytes = Infinity } = options;
-  for (
-    const [name, value, least] of [["batchSize", batchSize, 1], ["firstSample", firstSample, 0]]
-  ) {
-    if (!Number.isSafeInteger(value) || value < least) {
-      throw new ConfigError(`${name} is ${value}: expected a whole number, ${least} or more`);
-    }
-  }
+  requireWhole("batchSize", batchSize, 1);
+  requireWhole("firstSample", firstSample, 0);
   const shardCounts = set.shards.map(({ count }) => count);
   const order = shuffledOrder({ seed, shardCounts, bufferImages });
   const needed = streamMemoryBytes(set, bufferImages);

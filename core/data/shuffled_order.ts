@@ -9,6 +9,7 @@
  */
 import { ConfigError } from "../errors.ts";
 import { philoxBlock } from "../tensor/philox.ts";
+import { requireWhole } from "../whole_number.ts";
 
 /** What an order is a function of. */
 export interface ShuffledOrderOptions {
@@ -117,12 +118,8 @@ export function shuffledOrder(
 }
 
 function checkOptions({ seed, shardCounts, bufferImages }: ShuffledOrderOptions): void {
-  const wholeNumbers = { seed: [seed, 0], bufferImages: [bufferImages, 1] };
-  for (const [name, [value, least]] of Object.entries(wholeNumbers)) {
-    if (!Number.isSafeInteger(value) || value < least) {
-      throw new ConfigError(`${name} is ${value}: expected a whole number, ${least} or more`);
-    }
-  }
+  requireWhole("seed", seed, 0);
+  requireWhole("bufferImages", bufferImages, 1);
   const bad = shardCounts.find((count) => !Number.isSafeInteger(count) || count < 1);
   if (shardCounts.length === 0 || bad !== undefined) {
     throw new ConfigError(

@@ -10,9 +10,11 @@ import { openLikelihood } from "../flow/likelihood.ts";
 import { terminalTime } from "../flow/terminal_time.ts";
 import type { GaussianPath } from "../homotopy/gaussian_path.ts";
 import { histogram, histogramEdges } from "../metrics/histogram.ts";
+import { mean, meanAndError, quantiles, sampleVariance } from "../metrics/moments.ts";
 import { svgHistogramPlot } from "../picture/histogram_plot.ts";
 import { type Potential, sampleSize } from "../potential/potential.ts";
 import { fork, randomKey, randomUniform, type TensorRecord, tf } from "../tensor/mod.ts";
+import { requireWhole } from "../whole_number.ts";
 import type { EvaluationTable, Measurement, MetricReport } from "./document.ts";
 import { cachedRows, type CacheKey, type EvaluationFiles } from "./evaluation_store.ts";
 
@@ -213,12 +215,8 @@ function likelihoodProblem(options: LikelihoodReportOptions): LikelihoodProblem 
     );
   }
   const batch = options.batchSize ?? Math.max(1, Math.floor(2 ** 16 / d));
-  if (!Number.isSafeInteger(batch) || batch < 1) {
-    throw new VapoError(`batchSize is ${batch}: expected a whole number from 1 on`);
-  }
-  if (!Number.isSafeInteger(probes) || probes < 1) {
-    throw new VapoError(`probes is ${probes}: expected a whole number from 1 on`);
-  }
+  requireWhole("batchSize", batch, 1);
+  requireWhole("probes", probes, 1);
   const until = terminalTime(potential, path, options.time ?? null, "time");
   const probeCount = isImages || d > LARGEST_EXACT_DIMENSION ? probes : 0;
   return { ...options, n, d, isImages, until, batch, probeCount };
@@ -300,30 +298,10 @@ function parted(
   for (let i = 0; i < n; i++) {
     const each = Array.from({ length: probes }, (_, k) => inUnit(rows[i * (probes + 1) + k]));
     values[i] = mean(each);
-    if (probes > 1) variance += squaredDeviations(each) / (probes - 1) / probes;
+    if (probes > 1) variance += sampleVariance(each) / probes;
     evaluations = Math.max(evaluations, rows[i * (probes + 1) + probes]);
   }
   return { values, evaluations, ...(probes > 1 && { probeVariance: variance / n ** 2 }) };
-}
-
-function mean(values: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i];
-  return sum / values.length;
-}
-
-function squaredDeviations(values: ArrayLike<number>): number {
-  const centre = mean(values);
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += (values[i] - centre) ** 2;
-  return sum;
-}
-
-/** Mean and its standard error. */
-function meanAndError(values: ArrayLike<number>): { value: number; standardError: number } {
-  const n = values.length;
-  const standardError = Math.sqrt(squaredDeviations(values) / (n - 1) / n);
-  return { value: mean(values), standardError };
 }
 
 function measurementsOf(
@@ -337,12 +315,10 @@ function measurementsOf(
     { name: "nll", label: "negative log-likelihood", ...nll, unit, better: "lower" },
   ];
   if (isImages) {
-    const scale = d * Math.LN2;
     result.push({
       name: "nll-nats",
       label: "the same for a whole image",
-      value: nll.value * scale,
-      standardError: nll.standardError * scale,
+      ...meanAndError(values.map((value) => value * d * Math.LN2)),
       unit: "nats",
       better: "lower",
     });
@@ -393,12 +369,11 @@ function sampleNoun({ isImages }: LikelihoodProblem): string {
 }
 
 function quantileTable(problem: LikelihoodProblem, values: Float64Array): EvaluationTable {
-  const ordered = Float64Array.from(values).sort();
-  const at = (share: number) => ordered[Math.round(share * (ordered.length - 1))];
+  const found = quantiles(values, [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1]);
   return {
     title: `Negative log-likelihood over ${sampleNoun(problem)}s, ${unitOf(problem)}`,
     columns: ["smallest", "5 %", "25 %", "median", "75 %", "95 %", "largest"],
-    rows: [[0, 0.05, 0.25, 0.5, 0.75, 0.95, 1].map((share) => Number(at(share).toPrecision(5)))],
+    rows: [found.map((value) => Number(value.toPrecision(5)))],
   };
 }
 

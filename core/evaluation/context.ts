@@ -6,7 +6,7 @@ import { VapoError } from "../errors.ts";
 import { openSampler, type SampleOptions } from "../flow/sampler.ts";
 import { sampleSize } from "../potential/potential.ts";
 import { tf } from "../tensor/mod.ts";
-import { cachedRows, type CacheKey, type EvaluationFiles } from "./evaluation_store.ts";
+import { cachedRows, type EvaluationFiles } from "./evaluation_store.ts";
 import {
   type FeatureExtractor,
   type ImageFeatures,

@@ -9,6 +9,7 @@ import {
   type HistogramEdgesOptions,
 } from "../metrics/histogram.ts";
 import { type KolmogorovSmirnov, kolmogorovSmirnov } from "../metrics/kolmogorov_smirnov.ts";
+import { mean, meanAndError, quantiles, sampleVariance } from "../metrics/moments.ts";
 import { svgHistogramPlot } from "../picture/histogram_plot.ts";
 import type { EvaluationTable, Measurement, MetricReport } from "./document.ts";
 
@@ -104,8 +105,7 @@ function trimmed({ edges, density }: Histogram) {
 }
 
 function meanOf(values: Float64Array, [name, label]: typeof MEANS[number]): Measurement {
-  const { mean, deviation } = momentsOf(values);
-  return { name, label, value: mean, standardError: deviation / Math.sqrt(values.length) };
+  return { name, label, ...meanAndError(values) };
 }
 
 function testMeasurements(
@@ -142,15 +142,14 @@ export function momentsTable(sets: readonly NamedValues[]): EvaluationTable {
     title: "Φ",
     columns: ["of", "n", "mean", "standard deviation", "5 %", "median", "95 %"],
     rows: sets.map(({ name, values }) => {
-      const { mean, deviation } = momentsOf(values), ordered = values.slice().sort();
-      const at = (share: number) => ordered[Math.round(share * (ordered.length - 1))];
-      return [name, values.length, mean, deviation, at(0.05), at(0.5), at(0.95)];
+      const deviation = values.length > 1 ? Math.sqrt(sampleVariance(values)) : null;
+      return [
+        name,
+        values.length,
+        mean(values),
+        deviation,
+        ...quantiles(values, [0.05, 0.5, 0.95]),
+      ];
     }),
   };
-}
-
-function momentsOf(values: Float64Array): { mean: number; deviation: number } {
-  const n = values.length, mean = values.reduce((sum, value) => sum + value, 0) / n;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, deviation: n > 1 ? Math.sqrt(squares / (n - 1)) : 0 };
 }

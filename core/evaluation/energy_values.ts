@@ -2,13 +2,20 @@
  * @file The values of a potential on many samples, in batches through one compiled program: what
  * histograms of the energy and out-of-distribution detection are made of.
  */
-import { breather } from "../flow/ode/stepping_loop.ts";
 import { imagesOfWords } from "../data/images.ts";
-import { compilesPrograms } from "../flow/compiled_flow.ts";
 import { ConfigError, NonFiniteError, VapoError } from "../errors.ts";
 import { jit } from "../jit/mod.ts";
+import { pauses } from "../pauses.ts";
 import { type Potential, sampleSize } from "../potential/potential.ts";
-import { packBytes, type Tensor, type TensorRecord, tf, wordsOfBytes } from "../tensor/mod.ts";
+import {
+  compilesPrograms,
+  packBytes,
+  type Tensor,
+  type TensorRecord,
+  tf,
+  wordsOfBytes,
+} from "../tensor/mod.ts";
+import { requireWhole } from "../whole_number.ts";
 
 /** How values of a potential are computed. */
 export interface PotentialValuesOptions {
@@ -59,15 +66,13 @@ export async function potentialValues(
   const size = sampleSize(potential), [count] = shape;
   requireSamples(potential, samples, shape, time);
   const batch = Math.min(count, batchSize ?? Math.max(1, Math.floor(2 ** 18 / size)));
-  if (!(Number.isInteger(batch) && batch > 0)) {
-    throw new ConfigError(`batchSize is ${batchSize}; expected a positive integer`);
-  }
+  requireWhole("batchSize", batch, 1);
   const values = new Float64Array(count);
-  const breathe = breather(signal);
+  const pause = pauses(signal);
   const program = await openProgram(potential, parameters, batch, time ?? 0, samples);
   try {
     for (let start = 0; start < count; start += batch) {
-      await breathe();
+      await pause();
       const end = Math.min(start + batch, count);
       const found = await program.values(samples.subarray(start * size, end * size));
       for (let i = start; i < end; i++) values[i] = requireFinite(found[i - start], i);

@@ -26,11 +26,16 @@ export interface Reference {
     readonly name: string;
     /** Of the file, hexadecimal. */
     readonly sha256: string;
+    /** Which network they are of, where the file says so. */
+    readonly network?: { readonly name: string; readonly sha256: string };
   };
 }
 
 /** Statistics, and what they are of. */
-type NamedStatistics = GaussianStatistics & { readonly name: string; readonly count?: number };
+export type NamedStatistics = GaussianStatistics & {
+  readonly name: string;
+  readonly count?: number;
+};
 
 /** Whether a network is the one that the field's figures are of. */
 export function isInception({ name }: FeatureNetwork): boolean {
@@ -88,16 +93,12 @@ export async function frechetReport(
   };
 }
 
-/** The Fréchet distance of n samples, the number alone. */
-export async function frechetOfSamples(
-  context: EvaluationContext,
-  n: number,
-  reference: Reference,
-): Promise<number> {
-  return await frechetTo(context, n, await referenceStatistics(context, reference));
-}
-
-async function frechetTo(
+/**
+ * The Fréchet distance of n samples to statistics of real features.
+ *
+ * @throws {VapoError} where these are of another number of features than the network's
+ */
+export async function frechetTo(
   context: EvaluationContext,
   n: number,
   real: NamedStatistics,
@@ -119,9 +120,25 @@ async function referenceStatistics(
   context: EvaluationContext,
   reference: Reference,
 ): Promise<NamedStatistics> {
-  if (reference.statistics) return reference.statistics;
+  if (reference.statistics) return await checkedStatistics(context, reference.statistics);
   const images = await referenceImages(context, reference);
   return { ...await statisticsOf(context, images), name: images.name };
+}
+
+/** Statistics of a file, once they are not known to be of another network. */
+async function checkedStatistics(
+  context: EvaluationContext,
+  statistics: NonNullable<Reference["statistics"]>,
+): Promise<NamedStatistics> {
+  const { network, sha256 } = await context.network(), found = statistics.network;
+  if (!found || (found.name === network.name && found.sha256 === sha256)) return statistics;
+  throw new VapoError(
+    `${statistics.name} has statistics of the network "${found.name}" with weights ` +
+      `${found.sha256.slice(0, 12)}…: expected "${network.name}" with ${
+        sha256.slice(0, 12)
+      }…; make ` +
+      'them anew by "vapo eval --make-stats"',
+  );
 }
 
 /**

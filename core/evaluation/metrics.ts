@@ -229,5 +229,3 @@ export function askedOptions(
   const asked = metrics[name].asked(settings, sampling);
   return { n, seed: sampling.seed, ...asked, data, device, version };
 }
-export { defaultReference } from "./metric_settings.ts";
-export { negativeLogLikelihood } from "./data_reports.ts";

@@ -8,6 +8,7 @@
  */
 import { ConfigError } from "../errors.ts";
 import { auroc } from "../metrics/auroc.ts";
+import { mean, meanAndError, quantiles } from "../metrics/moments.ts";
 import type { Neighbours } from "../metrics/nearest_neighbours.ts";
 import { picturesInRow, withCaption, withMargin } from "../picture/compose.ts";
 import { imageGrid } from "../picture/image_grid.ts";
@@ -124,17 +125,18 @@ function measurementsOf({ key, label, samples, heldOut }: Space): Measurement[] 
   const ofSamples: Measurement = {
     name: `nearest-${key}`,
     label: `mean distance of a sample to the nearest training image, ${label}`,
-    ...meanOf(own),
+    ...meanAndError(own),
   };
   if (!heldOut) return [ofSamples, copies];
   const others = nearest(heldOut), { area, standardError } = auroc(others, own);
-  const share = own.filter((distance) => distance < quantile(others, NEAR)).length / own.length;
+  const [near] = quantiles(others, [NEAR]);
+  const share = own.filter((distance) => distance < near).length / own.length;
   return [
     ofSamples,
     {
       name: `nearest-held-out-${key}`,
       label: `mean distance of a held-out image to the nearest training image, ${label}`,
-      ...meanOf(others),
+      ...meanAndError(others),
     },
     {
       name: `nearer-${key}`,
@@ -155,10 +157,10 @@ function measurementsOf({ key, label, samples, heldOut }: Space): Measurement[] 
 function distancesTable({ label, samples, heldOut }: Space): EvaluationTable {
   const row = (name: string, found: Neighbours) => {
     const distances = nearest(found), ratios = nearestRatios(found);
-    const at = (share: number) => quantile(distances, share);
     return [
-      ...[name, distances.length, meanOf(distances).value, at(0), at(0.05), at(0.5), at(0.95)],
-      ...(ratios.length > 0 ? [quantile(ratios, 0), quantile(ratios, 0.5)] : [null, null]),
+      ...[name, distances.length, mean(distances)],
+      ...quantiles(distances, [0, 0.05, 0.5, 0.95]),
+      ...(ratios.length > 0 ? quantiles(ratios, [0, 0.5]) : [null, null]),
     ];
   };
   return {
@@ -219,15 +221,4 @@ function notesOf(spaces: readonly Space[]): string[] {
     "Distances are those to this many training images, in this space: compare them with held-out " +
     "images of the same evaluation alone.",
   ];
-}
-
-function meanOf(values: Float64Array): { value: number; standardError: number } {
-  const n = values.length, value = values.reduce((sum, each) => sum + each, 0) / n;
-  const squares = values.reduce((sum, each) => sum + (each - value) ** 2, 0);
-  return { value, standardError: n > 1 ? Math.sqrt(squares / (n - 1) / n) : 0 };
-}
-
-/** The value that so large a share of the values is not above, one of them. */
-function quantile(values: Float64Array, share: number): number {
-  return values.slice().sort()[Math.round(share * (values.length - 1))];
 }

@@ -9,12 +9,14 @@ import { sphericalInterpolation } from "../flow/interpolation.ts";
 import { openSampler, priorSamples, type SampleOptions } from "../flow/sampler.ts";
 import { isSdeMethod } from "../flow/sde.ts";
 import type { GaussianPath } from "../homotopy/gaussian_path.ts";
+import { type MeanAndError, meanAndError } from "../metrics/moments.ts";
 import { pathLengths } from "../metrics/path_length.ts";
 import { imageGrid } from "../picture/image_grid.ts";
 import { svgLinePlot } from "../picture/line_plot.ts";
 import { encodePng } from "../picture/rgb_image.ts";
 import { type Potential, sampleSize } from "../potential/potential.ts";
 import type { TensorRecord } from "../tensor/mod.ts";
+import { requireWhole } from "../whole_number.ts";
 import type { EvaluationTable, MadePicture, Measurement, MetricReport } from "./document.ts";
 import { greyLevels } from "./images.ts";
 
@@ -106,11 +108,6 @@ export async function interpolationReport(options: InterpolationOptions): Promis
   };
 }
 
-function requireWhole(name: string, value: number, smallest: number): void {
-  if (Number.isSafeInteger(value) && value >= smallest) return;
-  throw new VapoError(`${name} is ${value}: expected a whole number from ${smallest} on`);
-}
-
 /** [pairs · steps, …sampleShape]: row by row, each from one draw of the prior to another. */
 async function flowedRows(options: InterpolationOptions): Promise<Float32Array> {
   const { potential, parameters, path, sampling, pairs, steps, signal, onProgress } = options;
@@ -192,14 +189,9 @@ function crossFades(bytes: Uint8Array, pairs: number, steps: number): Uint8Array
 }
 
 /** The mean over rows whose ends differ, and its standard error; undefined where there are none. */
-function meanOverRows(values: Float64Array): { value: number; standardError?: number } | undefined {
-  const finite = Array.from(values).filter(Number.isFinite);
-  const n = finite.length;
-  if (n === 0) return undefined;
-  const value = finite.reduce((sum, each) => sum + each, 0) / n;
-  if (n === 1) return { value };
-  const squares = finite.reduce((sum, each) => sum + (each - value) ** 2, 0);
-  return { value, standardError: Math.sqrt(squares / (n - 1) / n) };
+function meanOverRows(values: Float64Array): MeanAndError | undefined {
+  const finite = values.filter(Number.isFinite);
+  return finite.length === 0 ? undefined : meanAndError(finite);
 }
 
 function measurementsOf({ name, label, ratios, jumps, crossFade }: Figures): Measurement[] {

@@ -16,7 +16,8 @@ import { type ByteImages, greyLevels } from "./images.ts";
 import type { MetricSettings } from "./metric_settings.ts";
 import { nearestNeighbours } from "./neighbour_grid.ts";
 import { interpolationReport } from "./prior_interpolation.ts";
-import { solverQuality, type SolverRowCache } from "./solver_quality.ts";
+import { solverQuality } from "./solver_quality.ts";
+import type { SolverRowCache } from "./solver_rows.ts";
 import { modelKey } from "./subject.ts";
 
 /** Images a row of interpolations. */

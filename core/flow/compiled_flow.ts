@@ -5,7 +5,14 @@
  * precision, which a step takes its row of.
  */
 import { jit } from "../jit/mod.ts";
-import { type RandomKey, randomNormal, type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
+import {
+  compilesPrograms,
+  type RandomKey,
+  randomNormal,
+  type Tensor,
+  type TensorRecord,
+  tf,
+} from "../tensor/mod.ts";
 import type { GaussianPath } from "../homotopy/gaussian_path.ts";
 import type { Potential } from "../potential/potential.ts";
 import { type LangevinCoefficients, langevinKey, langevinStep } from "./langevin.ts";
@@ -18,11 +25,6 @@ import {
   stepKey,
 } from "./sde.ts";
 import { hessianProductAt, velocityAt, type VelocityField } from "./velocity.ts";
-
-/** Whether programs are compiled on the open device; "cpu" stays eager, to compare with. */
-export function compilesPrograms(): boolean {
-  return tf.getBackend() !== "cpu";
-}
 
 /** A function of the time and of samples, for samples of one shape. */
 export interface FlowFunction<A extends readonly Tensor[]> {

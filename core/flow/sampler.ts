@@ -3,6 +3,7 @@
  * and optional Langevin refinement.
  */
 import {
+  compilesPrograms,
   fork,
   type RandomKey,
   randomKey,
@@ -13,13 +14,14 @@ import {
 } from "../tensor/mod.ts";
 import { NonFiniteError, VapoError } from "../errors.ts";
 import type { GaussianPath } from "../homotopy/gaussian_path.ts";
+import { pauses } from "../pauses.ts";
 import { type Potential, sampleSize } from "../potential/potential.ts";
+import { requireWhole } from "../whole_number.ts";
 import {
   compiledLangevin,
   compiledRungeKutta,
   compiledSde,
   type CompiledSteps,
-  compilesPrograms,
   flowFunctions,
   langevinRows,
   rungeKuttaRows,
@@ -33,7 +35,6 @@ import { explicitTableau, type OdeMethodName, odeMethodName, odeMethods } from "
 import { type OdeOptions, odeSettings } from "./ode/options.ts";
 import type { Derivative, JacobianProduct } from "./ode/stepper.ts";
 import { solveOde } from "./ode/solve_ode.ts";
-import { breather } from "./ode/stepping_loop.ts";
 import type { Tableau } from "./ode/tableaus.ts";
 import {
   isSdeMethod,
@@ -220,14 +221,17 @@ export function openSampler(
       try {
         return await drawBatches({ potential, parameters, path, kept }, options);
       } catch (error) {
-        // What was running when it failed may be lost.
-        kept.dispose();
+        // What was running when it failed may be lost, and memory may be short.
+        if (!(error instanceof RefusedDrawing)) kept.dispose();
         throw error;
       }
     },
     dispose: () => kept.dispose(),
   };
 }
+
+/** A drawing that takes more than is allowed: nothing has failed, and programs are as they were. */
+class RefusedDrawing extends VapoError {}
 
 /** A flow, and what is compiled of it. */
 interface CompiledFlow {
@@ -288,11 +292,6 @@ function requireOptions(
       `prior holds ${prior.length} values: expected ${n * size}, n = ${n} samples of ${size}`,
     );
   }
-}
-
-function requireWhole(name: string, value: number, smallest: number): void {
-  if (Number.isSafeInteger(value) && value >= smallest) return;
-  throw new VapoError(`${name} is ${value}: expected a whole number from ${smallest} on`);
 }
 
 /** Equal times from 0 to the end; where the solver's steps are given, the nearest of their ends. */
@@ -501,7 +500,7 @@ function requireEvaluations(
   evaluations: number,
 ): void {
   if (evaluations <= maxEvaluations) return;
-  throw new VapoError(
+  throw new RefusedDrawing(
     `${solver} takes more evaluations than maxEvaluations = ${maxEvaluations}: ` +
       "raise it, or take fewer steps or larger tolerances",
   );
@@ -556,7 +555,7 @@ async function runSteps(
   signal: AbortSignal | undefined,
   describe: (step: number) => string,
 ): Promise<{ y: Tensor; frames: Float32Array[] }> {
-  const breathe = breather(signal);
+  const pause = pauses(signal);
   const frames: Float32Array[] = [];
   const saveDue = async (done: number) => {
     while (stops[frames.length] === done) {
@@ -567,7 +566,7 @@ async function runSteps(
   };
   await saveDue(0);
   for (let done = 0; done < steps;) {
-    await breathe();
+    await pause();
     const stop = stops.find((stop) => stop > done) ?? steps;
     // Somebody who may abort gets a turn after a few steps.
     const count = Math.min(stop - done, signal ? 4 : Infinity);
@@ -611,12 +610,11 @@ async function integrateSde(
   }
   const frames: Float32Array[] = [];
   let step = 0;
+  const pause = pauses(signal);
   const { y } = await solveSde(velocityField(potential, parameters), path, x0, until, {
     ...settings,
     async onStep(_u, x) {
-      // Whoever aborts needs a turn to do so.
-      if (signal) await new Promise((resolve) => setTimeout(resolve));
-      signal?.throwIfAborted();
+      await pause();
       while (frames.length < stops.length && stops[frames.length] === step) {
         frames.push(await x.data() as Float32Array);
       }

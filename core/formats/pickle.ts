@@ -17,7 +17,9 @@
  * | REDUCE           | whatever that global's `call` returns      |
  *
  * The machine has no recursion, takes memory in proportion to the bytes that it has read, and stops
- * after a fixed number of instructions. Its values may contain themselves, as Python's may.
+ * after a fixed number of instructions; items of lists and tuples that are handed to a call count as
+ * instructions, and are no more than the bytes so far: a list is stored once and can be named often.
+ * Its values may contain themselves, as Python's may.
  */
 
 import { FormatError } from "../errors.ts";
@@ -54,7 +56,7 @@ export interface PickleOptions {
    * @throws {FormatError} where there is no such object.
    */
   readonly persistentLoad?: (id: unknown) => unknown;
-  /** The most instructions that are followed; 1,000,000. */
+  /** The most instructions that are followed, items of arguments counted as such; 1,000,000. */
   readonly maxInstructions?: number;
 }
 
@@ -128,7 +130,7 @@ export function readPickleSoFar(
 ): PickleContent | undefined {
   const machine = newMachine(bytes, options);
   try {
-    return run(machine, options.maxInstructions ?? 1_000_000);
+    return run(machine);
   } catch (error) {
     if (error === outOfBytes) return undefined;
     if (!(error instanceof FormatError) || error.message.startsWith(options.source)) throw error;
@@ -152,6 +154,11 @@ interface Machine {
   /** The heights of the stack at each MARK that is open. */
   readonly marks: number[];
   readonly memo: Map<number, unknown>;
+  /** How many instructions there have been, items of arguments counted as such. */
+  count: number;
+  readonly maxCount: number;
+  /** How many items calls have been handed. */
+  handed: number;
   /** What made the objects that take state. */
   readonly makers: Map<unknown, PickleGlobal>;
 }
@@ -170,20 +177,31 @@ function newMachine(bytes: Uint8Array, options: PickleOptions): Machine {
     stack: [],
     marks: [],
     memo: new Map(),
+    count: 0,
+    maxCount: options.maxInstructions ?? 1_000_000,
+    handed: 0,
     makers: new Map(),
   };
 }
 
-function run(machine: Machine, maxInstructions: number): PickleContent {
-  for (let count = 0; count < maxInstructions; count++) {
+function run(machine: Machine): PickleContent {
+  for (;;) {
     machine.start = machine.at;
+    spend(machine, 1);
     const code = uint(machine, 1);
     if (code === STOP) return { value: pop(machine), length: machine.at };
     const instruction = instructions.get(code);
     if (!instruction) refuse(machine, `there is no instruction ${hexadecimal(code)} in pickles`);
     instruction(machine);
   }
-  return refuse(machine, `it is longer than ${maxInstructions} instructions`);
+}
+
+/** Counts instructions, or what takes as long. */
+function spend(machine: Machine, count: number): void {
+  machine.count += count;
+  if (machine.count > machine.maxCount) {
+    refuse(machine, `it is longer than ${machine.maxCount} instructions`);
+  }
 }
 
 function hexadecimal(byte: number): string {
@@ -431,11 +449,26 @@ function reduce(machine: Machine): unknown {
   const { call, takesState } = machine.globals.get(name) ?? {};
   if (!call) return refuseCall(machine, name);
   if (!isTuple(args)) return refuse(machine, `it calls ${name} with what is no tuple`);
+  spendItems(machine, args.tuple);
   const value = call(args.tuple);
   if (takesState && typeof value === "object") {
     machine.makers.set(value, machine.globals.get(name)!);
   }
   return value;
+}
+
+/**
+ * Counts a call's arguments and their items, which it may copy: a list of the memo, named in two
+ * bytes, would become another of its length with each call.
+ */
+function spendItems(machine: Machine, args: readonly unknown[]): void {
+  let items = args.length;
+  for (const arg of args) items += pickleItems(arg)?.length ?? 0;
+  spend(machine, items);
+  machine.handed += items;
+  if (machine.handed > machine.at) {
+    refuse(machine, `it hands ${machine.handed} items to calls in ${machine.at} bytes`);
+  }
 }
 
 /** object.__setstate__(state): dropped where the object's maker allows it. */

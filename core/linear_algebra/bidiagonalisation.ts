@@ -17,6 +17,7 @@ import type { Phase } from "../jit/wasm/emitter.ts";
 import { countedLoop } from "../jit/wasm/micro_kernel.ts";
 import { loadProgram } from "../jit/wasm/program.ts";
 import { defaultThreads } from "../tensor/threads.ts";
+import { type Interruptible, pauses } from "../pauses.ts";
 import {
   extractFloat64,
   load64Splat,
@@ -24,7 +25,6 @@ import {
   negativeMultiplyAddFloat64,
   storeFloat64,
 } from "./float64_instructions.ts";
-import { type Interruptible, pauses } from "./pauses.ts";
 
 /** The diagonal, and what is above it. */
 export interface Bidiagonal {

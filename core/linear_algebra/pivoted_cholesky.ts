@@ -6,9 +6,9 @@
  * each variance by itself; pivots are chosen so too, so that columns of different scales do no harm.
  */
 import { VapoError } from "../errors.ts";
+import { type Interruptible, pauses } from "../pauses.ts";
 import { openPanelProducts, panelRows } from "./panel_product.ts";
 import { packColumns, panelCells, panelCount, tileCount, tilesOf } from "./panels.ts";
-import { type Interruptible, pauses } from "./pauses.ts";
 
 /** L with L·Lᵀ = the matrix: a column for each pivot, rows in the matrix' own order. */
 export interface Factor {

@@ -6,8 +6,8 @@
  * half the digits only.
  */
 import { VapoError } from "../errors.ts";
+import type { Interruptible } from "../pauses.ts";
 import { type Bidiagonal, bidiagonalise } from "./bidiagonalisation.ts";
-import type { Interruptible } from "./pauses.ts";
 
 /** Half a unit in the last place of 1. */
 const unitRoundoff = 2 ** -53;

@@ -16,6 +16,7 @@ import {
   type TensorRecord,
   tf,
 } from "../tensor/mod.ts";
+import { requireWhole } from "../whole_number.ts";
 
 /** How the singular values are found. */
 export interface SpectralRegularizationOptions {
@@ -109,9 +110,7 @@ export function spectralRegularization(
   vectors: TensorRecord,
   { iterations = defaultIterations }: SpectralRegularizationOptions = {},
 ): SpectralRegularization {
-  if (!(Number.isInteger(iterations) && iterations >= 1)) {
-    throw new VapoError(`iterations is ${iterations}: expected a whole number from 1`);
-  }
+  requireWhole("iterations", iterations, 1);
   const groups = Map.groupBy(
     convolutionNames(parameters),
     (name) => String(weightsOf(parameters, name).shape),

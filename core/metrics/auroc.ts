@@ -4,6 +4,7 @@
  * Clarke-Pearson, "Comparing the Areas under Two or More Correlated Receiver Operating
  * Characteristic Curves: A Nonparametric Approach", Biometrics 44, 1988).
  */
+import { mean, sampleVariance } from "./moments.ts";
 import { countSamples, type Samples } from "./samples.ts";
 
 /** An area under the ROC curve; see {@link auroc}. */
@@ -108,13 +109,4 @@ function sharesBelow(x: Float64Array, y: Float64Array): Float64Array {
     while (notAbove < y.length && y[notAbove] <= value) notAbove++;
     return (below + notAbove) / (2 * y.length);
   });
-}
-
-function mean(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function sampleVariance(values: Float64Array): number {
-  const middle = mean(values);
-  return values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1);
 }

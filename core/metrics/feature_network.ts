@@ -29,7 +29,7 @@ export interface FeatureNetwork {
   readonly classes: number;
   /** Shapes of its parameters by name. */
   readonly parameterShapes: Readonly<Record<string, readonly number[]>>;
-  /** Images of how many bytes of device memory it takes at once on WebAssembly; a batch size that is fast. */
+  /** How many images it is given at once where nothing else is said: as many as are fast. */
   readonly batchSize: number;
   /**
    * Features and logits of images, an ordinary TensorFlow.js function that `jit` compiles.

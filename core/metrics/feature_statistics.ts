@@ -7,7 +7,7 @@ import {
   type CrossProducts,
   openCrossProducts,
 } from "../linear_algebra/cross_products.ts";
-import { type Interruptible, pauses } from "../linear_algebra/pauses.ts";
+import { type Interruptible, pauses } from "../pauses.ts";
 import { countSamples, type Samples } from "./samples.ts";
 
 /** What a Fréchet distance knows of a set of features. */

@@ -6,7 +6,7 @@
  */
 import { NonFiniteError, VapoError } from "../errors.ts";
 import { type Factor, pivotedCholesky } from "../linear_algebra/pivoted_cholesky.ts";
-import type { Interruptible } from "../linear_algebra/pauses.ts";
+import type { Interruptible } from "../pauses.ts";
 import { openRowProducts } from "../linear_algebra/row_products.ts";
 import { singularValues } from "../linear_algebra/singular_values.ts";
 import { mendedCovariance } from "./covariance.ts";

@@ -2,7 +2,8 @@
  * @file The inception score (T. Salimans, I. Goodfellow, W. Zaremba, V. Cheung, A. Radford and X. Chen,
  * "Improved Techniques for Training GANs", 2016).
  */
-import { ConfigError } from "../errors.ts";
+import { requireWhole } from "../whole_number.ts";
+import { mean, populationDeviation } from "./moments.ts";
 import { countSamples, type Samples } from "./samples.ts";
 
 /** How images are divided; see {@link inceptionScore}. */
@@ -53,17 +54,13 @@ export function inceptionScore(
   classes: number,
   { splits = 10 }: InceptionScoreOptions = {},
 ): InceptionScore {
-  if (!(Number.isSafeInteger(splits) && splits > 0)) {
-    throw new ConfigError(`splits is ${splits}; expected a positive whole number`);
-  }
+  requireWhole("splits", splits, 1);
   const n = countSamples(logits, classes, splits);
   const values = Float64Array.from({ length: splits }, (_, split) => {
     const first = Math.floor(split * n / splits), end = Math.floor((split + 1) * n / splits);
     return scoreOf(logits.subarray(first * classes, end * classes), classes);
   });
-  const mean = values.reduce((sum, value) => sum + value, 0) / splits;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, standardDeviation: Math.sqrt(squares / splits), values };
+  return { mean: mean(values), standardDeviation: populationDeviation(values), values };
 }
 
 /**

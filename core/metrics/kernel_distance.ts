@@ -3,10 +3,12 @@
  * with a cubic kernel, over random subsets (M. Bińkowski, D. Sutherland, M. Arbel and A. Gretton,
  * "Demystifying MMD GANs", ICLR 2018), which of Inception features is the KID.
  */
-import { ConfigError, VapoError } from "../errors.ts";
-import { type Interruptible, pauses } from "../linear_algebra/pauses.ts";
+import { VapoError } from "../errors.ts";
 import { openRowProducts, type RowProducts } from "../linear_algebra/row_products.ts";
+import { type Interruptible, pauses } from "../pauses.ts";
 import { philoxBlock, wordToIndex } from "../tensor/philox.ts";
+import { requireWhole } from "../whole_number.ts";
+import { meanAndError, populationDeviation } from "./moments.ts";
 import { countSamples, type Samples } from "./samples.ts";
 
 /** Which subsets a {@link kernelDistance} takes. */
@@ -101,11 +103,6 @@ export async function kernelDistance(
   }
 }
 
-function requireWhole(name: string, value: number, least: number): void {
-  if (Number.isSafeInteger(value) && value >= least) return;
-  throw new ConfigError(`${name} is ${value}; expected a whole number from ${least} on`);
-}
-
 /** The unbiased estimate for what has been packed. */
 function squaredDiscrepancy(products: RowProducts, m: number, dimension: number): number {
   const within = (side: "left" | "right") =>
@@ -168,13 +165,6 @@ export function randomSubset(
 }
 
 function summary(values: Float64Array): KernelDistance {
-  const { length } = values;
-  const mean = values.reduce((sum, value) => sum + value, 0) / length;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return {
-    mean,
-    standardDeviation: Math.sqrt(squares / length),
-    standardError: length > 1 ? Math.sqrt(squares / (length - 1) / length) : 0,
-    values,
-  };
+  const { value, standardError = 0 } = meanAndError(values);
+  return { mean: value, standardDeviation: populationDeviation(values), standardError, values };
 }

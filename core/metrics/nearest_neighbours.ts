@@ -5,10 +5,16 @@
  * known for certain, and for these few the host computes distances in float64.
  */
 import { ConfigError, NonFiniteError, VapoError } from "../errors.ts";
-import { compilesPrograms } from "../flow/compiled_flow.ts";
-import { breather } from "../flow/ode/stepping_loop.ts";
 import { jit } from "../jit/mod.ts";
-import { packBytes, type Tensor, tf, unpackBytes, wordsOfBytes } from "../tensor/mod.ts";
+import { pauses } from "../pauses.ts";
+import {
+  compilesPrograms,
+  packBytes,
+  type Tensor,
+  tf,
+  unpackBytes,
+  wordsOfBytes,
+} from "../tensor/mod.ts";
 
 /** How neighbours are sought. */
 export interface NeighbourOptions {
@@ -211,13 +217,13 @@ async function search(
     );
   }
   const indices = new Int32Array(queries * k), distances = new Float64Array(queries * k);
-  const breathe = breather(signal);
+  const pause = pauses(signal);
   const blocks = Math.ceil(queries / QUERIES_AT_ONCE);
   for (let first = 0, block = 0; first < queries; first += QUERIES_AT_ONCE, block++) {
     const last = Math.min(first + QUERIES_AT_ONCE, queries);
     const selection = await compareAll(problem, k, first, last, async (done) => {
       onProgress?.(block * members + done, blocks * members);
-      await breathe();
+      await pause();
     });
     for (let query = first; query < last; query++) {
       const nearest = selection.candidates(query - first)
@@ -227,7 +233,7 @@ async function search(
         indices[query * k + i] = nearest[i].member;
         distances[query * k + i] = Math.sqrt(nearest[i].squared);
       }
-      await breathe();
+      await pause();
     }
   }
   return { k, indices, distances };

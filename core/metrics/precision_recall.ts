@@ -4,9 +4,10 @@
  * 2019), and density and coverage (M. Naeem, S. Oh, Y. Uh, Y. Choi and J. Yoo, "Reliable Fidelity and
  * Diversity Metrics for Generative Models", 2020).
  */
-import { ConfigError, VapoError } from "../errors.ts";
-import { type Interruptible, pauses } from "../linear_algebra/pauses.ts";
+import { VapoError } from "../errors.ts";
 import { openRowProducts, type RowProducts } from "../linear_algebra/row_products.ts";
+import { type Interruptible, pauses } from "../pauses.ts";
+import { requireWhole } from "../whole_number.ts";
 import { countSamples, type Samples } from "./samples.ts";
 
 /** How {@link precisionRecall} measures. */
@@ -64,9 +65,7 @@ export async function precisionRecall(
   dimension: number,
   { neighbours = 5, threads, signal, onProgress }: PrecisionRecallOptions = {},
 ): Promise<PrecisionRecall> {
-  if (!(Number.isSafeInteger(neighbours) && neighbours > 0)) {
-    throw new ConfigError(`neighbours is ${neighbours}; expected a positive whole number`);
-  }
+  requireWhole("neighbours", neighbours, 1);
   const n = countSamples(real, dimension), m = countSamples(fake, dimension);
   if (Math.min(n, m) <= neighbours) {
     throw new VapoError(

@@ -3,6 +3,7 @@
  * figure is made of these, one inside the other.
  */
 import { ConfigError } from "../errors.ts";
+import { requireWhole } from "../whole_number.ts";
 import { createCanvas, drawText, imageOf } from "./canvas.ts";
 import type { Rgb, RgbImage } from "./rgb_image.ts";
 import { textWidth } from "./stroke_font.ts";
@@ -97,7 +98,7 @@ export function picturesInColumn(
  * ```
  */
 export function withMargin(image: RgbImage, margin: number, background?: Rgb): RgbImage {
-  requireCount("margin", margin, 0);
+  requireWhole("margin", margin, 0);
   const place = { image, left: margin, top: margin };
   return paste(image.width + 2 * margin, image.height + 2 * margin, [place], background);
 }
@@ -161,14 +162,9 @@ interface Placed {
 
 function arrangement(images: readonly RgbImage[], { gap = 16, align }: ArrangementOptions) {
   if (images.length === 0) throw new ConfigError("no pictures to arrange: give at least one");
-  requireCount("gap", gap, 0);
+  requireWhole("gap", gap, 0);
   const share = align === "end" ? 1 : align === "middle" ? 0.5 : 0;
   return { gap, offset: (room: number) => Math.floor(share * room) };
-}
-
-function requireCount(name: string, value: number, smallest: number): void {
-  if (Number.isSafeInteger(value) && value >= smallest) return;
-  throw new ConfigError(`${name} is ${value}: expected a whole number from ${smallest} on`);
 }
 
 function paste(

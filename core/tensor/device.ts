@@ -83,6 +83,11 @@ export async function findAdapter(): Promise<
   return { adapter, description: { vendor, architecture, description, software } };
 }
 
+/** Whether programs are compiled on the open device; "cpu" stays eager, to compare with. */
+export function compilesPrograms(): boolean {
+  return tf.getBackend() !== "cpu";
+}
+
 /**
  * Which device a name stands for on this machine, without opening it.
  *

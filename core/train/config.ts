@@ -335,6 +335,7 @@ function knownKeys(path: readonly string[]): string[] {
 
 /** The schemas that a value may have. */
 function alternatives(schema: unknown): unknown[] {
+  if (schema instanceof z.ZodDefault) return alternatives(schema.unwrap());
   return schema instanceof z.ZodDiscriminatedUnion ? [...schema.options] : [schema];
 }
 

@@ -63,7 +63,8 @@ type Evaluated = Pick<EvaluationLine, "metric" | "of">;
 
 /** Whether two values are of the same. */
 function isComparable(a: Evaluated, b: Evaluated): boolean {
-  const key = ({ metric, of }: Evaluated) => JSON.stringify([metric, Object.entries(of ?? {}).sort()]);
+  const key = ({ metric, of }: Evaluated) =>
+    JSON.stringify([metric, Object.entries(of ?? {}).sort()]);
   return key(a) === key(b);
 }
 

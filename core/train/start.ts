@@ -1,9 +1,8 @@
 /**
  * @file Where a run begins: at its newest checkpoint, or at the state that its configuration makes.
  */
-import { compilesPrograms } from "../flow/compiled_flow.ts";
 import { jit } from "../jit/mod.ts";
-import { type Tensor, tf } from "../tensor/mod.ts";
+import { compilesPrograms, type Tensor, tf } from "../tensor/mod.ts";
 import { loadCheckpoint } from "./checkpoint.ts";
 import { newestCheckpoint } from "./run_directory.ts";
 import type { RunStorage } from "./run_storage.ts";

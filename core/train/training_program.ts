@@ -3,7 +3,6 @@
  * clipping, optimiser, averages) with its state on the device from the first step to the last, or,
  * on the device "cpu", kernel by kernel by TensorFlow.js, to compare with.
  */
-import { compilesPrograms } from "../flow/compiled_flow.ts";
 import {
   type HostTree,
   jit,
@@ -13,7 +12,7 @@ import {
   type TensorTree,
   type Tree,
 } from "../jit/mod.ts";
-import { type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
+import { compilesPrograms, type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
 import { explainMemory } from "./memory.ts";
 import { stateShapes, streamedSpecs } from "./state_shapes.ts";
 import { disposeState, flattenState, type TrainingState, unflattenState } from "./state.ts";

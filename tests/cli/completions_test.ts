@@ -15,7 +15,7 @@ async function output(shell: string, args: string[], cwd: string): Promise<strin
 
 /** Words before the cursor, the last one perhaps unfinished, and what completes it. */
 const completed: [words: string[], candidates: string[]][] = [
-  [["vapo", ""], ["completions", "data", "doctor", "presets", "sample", "train"]],
+  [["vapo", ""], ["completions", "data", "doctor", "eval", "presets", "sample", "train"]],
   [["vapo", "tr"], ["train"]],
   [["vapo", "train", ""], [...presetNames]],
   [["vapo", "train", "8"], ["8gaussians"]],
@@ -33,6 +33,9 @@ const completed: [words: string[], candidates: string[]][] = [
   [["vapo", "data", "folder", "--s"], ["--size", "--skip-bad", "--source"]],
   [["vapo", "data", "folder", "--source", "so"], ["some run", "some.json"]],
   [["vapo", "data", "folder", "--out", "so"], ["some run"]],
+  [["vapo", "eval", "so"], ["some run"]],
+  [["vapo", "eval", "some", "k"], ["kid"]],
+  [["vapo", "eval", "some", "kid", "n"], ["neighbours", "nll"]],
   [["vapo", "presets", ""], ["show"]],
   [["vapo", "presets", "show", "mn"], ["mnist", "mnist16"]],
   [["vapo", "completions", ""], ["bash", "fish", "zsh"]],
@@ -109,7 +112,8 @@ Deno.test("every option that takes one of some words has them in every script", 
   const tree = completedCommand(vapoProgram());
   const values = tree.commands.flatMap(({ options }) => options.map(({ value }) => value))
     .filter((value) => Array.isArray(value));
-  assertEquals(values.length, 3); // --device twice, --solver
+  // --device and --solver, of train's evaluations two, of eval's own three
+  assertEquals(values.length, 10);
   await inTemporaryDirectory(async (cwd) => {
     for (const shell of ["bash", "zsh", "fish"]) {
       const { stdout } = await vapo(["completions", shell], { cwd });

@@ -3,28 +3,9 @@ import { decode } from "fast-png";
 import { type EvaluationDocument, evaluationSchema } from "../../core/evaluation/document.ts";
 import { reproducingCommands } from "../../core/evaluation/report_commands.ts";
 import { fileOfBytes } from "../../core/formats/random_access.ts";
-import { encodePreparedNetwork } from "../../core/metrics/prepared_features.ts";
 import { readStatistics } from "../../core/metrics/statistics_file.ts";
-import { openDevice } from "../../core/tensor/mod.ts";
-import { randomClassifierParameters } from "../reference/classifier.ts";
 import { inTemporaryDirectory, set, startVapo, vapo } from "./program.ts";
-
-/** A classifier that has learnt nothing, prepared where `vapo data mnist-features` would. */
-async function prepareNetwork(cwd: string): Promise<void> {
-  await openDevice("cpu");
-  const parameters = Object.fromEntries(
-    await Promise.all(
-      Object.entries(randomClassifierParameters()).map(async ([name, tensor]) =>
-        [name, { shape: tensor.shape, data: await tensor.data() as Float32Array }] as const
-      ),
-    ),
-  );
-  const { files } = await encodePreparedNetwork("mnist-classifier", parameters, {});
-  await Deno.mkdir(`${cwd}/data/mnist-features`, { recursive: true });
-  for (const [name, bytes] of Object.entries(files)) {
-    await Deno.writeFile(`${cwd}/data/mnist-features/${name}`, bytes);
-  }
-}
+import { prepareUntrainedNetwork } from "./untrained_network.ts";
 
 const small = [
   ...["mnist16", "--steps", "4", "--batch", "8", "--device", "wasm", "--out", "run"],
@@ -37,7 +18,7 @@ function withRun(test: (cwd: string) => Promise<void>): Promise<void> {
   return inTemporaryDirectory(async (cwd) => {
     const { code, stderr } = await vapo(["train", ...small], { cwd });
     assertEquals(code, 0, stderr);
-    await prepareNetwork(cwd);
+    await prepareUntrainedNetwork(cwd);
     await test(cwd);
   });
 }
@@ -128,24 +109,6 @@ Deno.test("statistics of a data set are written, and a run is compared with them
     assert(Math.abs(byOthers / byImages - 1) > 1e-6, `${byOthers} and ${byImages}`);
     const kid = await vapo(["eval", "run", "kid", "--n", "24", "--stats", "stats.npz"], { cwd });
     assertMatch(kid.stderr, /--stats stats.npz with kid: statistics have no images/);
-  }));
-
-Deno.test("a run measures its distance on the way, and keeps the best checkpoint by it", () =>
-  inTemporaryDirectory(async (cwd) => {
-    await prepareNetwork(cwd);
-    const every = ["--eval-every", "2", "--eval-n", "24"];
-    const { code, stderr } = await vapo(["train", ...small, ...every], { cwd });
-    assertEquals(code, 0, stderr);
-    const lines = (await Deno.readTextFile(`${cwd}/run/evaluations.jsonl`)).trimEnd().split("\n")
-      .map((line) => JSON.parse(line));
-    assertEquals(lines.map(({ step, metric }) => [step, metric]), [
-      [2, "frechet-classifier"],
-      [4, "frechet-classifier"],
-    ]);
-    const best = lines[0].value <= lines[1].value ? 2 : 4;
-    const sampled = await vapo(["eval", "run", "is", "--n", "24", "--checkpoint", "best"], { cwd });
-    assertEquals(sampled.code, 0, sampled.stderr);
-    assertStringIncludes(sampled.stderr, `step ${best}`);
   }));
 
 Deno.test("an evaluation that is killed goes on with what it has, to the same numbers", () =>

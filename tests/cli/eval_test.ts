@@ -1,6 +1,13 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type EvaluationDocument, evaluationSchema } from "../../core/evaluation/document.ts";
-import { assertUserError, type Finished, inTemporaryDirectory, tiny, vapo } from "./program.ts";
+import {
+  assertUserError,
+  type Finished,
+  inTemporaryDirectory,
+  startVapo,
+  tiny,
+  vapo,
+} from "./program.ts";
 
 /** Runs a test beside a tiny trained run of points called `run`. */
 function withRun(test: (cwd: string) => Promise<void>): Promise<void> {
@@ -58,6 +65,75 @@ Deno.test("eval of points writes numbers, pictures and a report, and measures no
     ]);
   }));
 
+Deno.test("solvers of points: errors and distances in a table and a plot, found again when stopped", () =>
+  withRun(async (cwd) => {
+    const args = ["eval", "run", "solvers", "--n", "16", "--json"];
+    const { code, stdout, stderr } = await vapo(args, { cwd });
+    assertEquals(code, 0, stderr);
+    const { tables, pictures } = JSON.parse(stdout);
+    assertEquals(pictures.length, 1);
+    assertMatch(await Deno.readTextFile(`${cwd}/${place}/${pictures[0].file}`), /^<svg /);
+    const solvers = new Set(tables[0].rows.map(([name]: string[]) => name));
+    for (const name of ["euler", "heun", "rk4", "rk45", "dop853", "radau"]) {
+      assert(solvers.has(name), name);
+    }
+    // What is kept of each solver is what it was.
+    const again = await vapo([...args, "--again"], { cwd });
+    assertEquals(JSON.parse(again.stdout).tables, tables);
+  }));
+
+Deno.test("what a result is a function of is all of its options", () =>
+  withRun(async (cwd) => {
+    const measured = async (...args: string[]) => {
+      const { code, stderr } = await vapo(["eval", "run", "energy", "--n", "32", ...args], { cwd });
+      assertEquals(code, 0, stderr);
+      return !stderr.includes("measured before");
+    };
+    const settings = [
+      [],
+      ["--solver", "rk45"],
+      ["--solver", "rk45", "--steps", "7"],
+      ["--solver", "rk45", "--rtol", "1e-2"],
+      ["--solver", "euler-maruyama", "--steps", "5"],
+      ["--solver", "euler-maruyama", "--steps", "5", "--noise", "2"],
+      ["--until", "0.5"],
+      ["--seed", "8"],
+      ["--batch", "5"],
+      ["--device", "cpu"],
+    ];
+    for (const args of settings) assert(await measured(...args), args.join(" "));
+    for (const args of settings) assert(!await measured(...args), args.join(" "));
+    // The run's own four steps of Heun, by name.
+    assert(!await measured("--solver", "heun", "--steps", "4"));
+  }));
+
+Deno.test("a report and pictures that are gone are made again, the report from what is known", () =>
+  withRun(async (cwd) => {
+    assertEquals((await vapo(["eval", "run", "nll", "--n", "16"], { cwd })).code, 0);
+    await Deno.remove(`${cwd}/${place}/report.html`);
+    const { stdout } = await vapo(["eval", "run", "nll", "--n", "16"], { cwd });
+    assertStringIncludes(stdout, `  ${place}/report.html\n`);
+    assertStringIncludes(
+      await Deno.readTextFile(`${cwd}/${place}/report.html`),
+      "Negative log-likelihood",
+    );
+  }));
+
+Deno.test("Ctrl-C ends an evaluation with 130, and the same command goes on with it", () =>
+  withRun(async (cwd) => {
+    const args = ["eval", "run", "solvers", "--n", "4000"];
+    const { process } = startVapo(args, { cwd });
+    const cache = `${cwd}/run/evaluation/cache`;
+    const rows = async () => (await Array.fromAsync(Deno.readDir(cache)).catch(() => [])).length;
+    while (await rows() < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    process.kill("SIGINT");
+    assertEquals((await process.status).code, 130);
+    const kept = await rows();
+    const resumed = await vapo(["eval", "run", "energy", "--n", "16"], { cwd });
+    assertEquals(resumed.code, 0, resumed.stderr);
+    assert(await rows() >= kept);
+  }));
+
 Deno.test("two evaluations at once lose nothing of each other's", () =>
   withRun(async (cwd) => {
     const both = await Promise.all([
@@ -83,7 +159,9 @@ Deno.test("what eval cannot do is said in a line", () =>
       [["eval", "run", "nll", "--checkpoint", "best"], ["no best checkpoint"]],
       [["eval", "run", "nll", "--checkpoint", "3"], ["no checkpoint of step 3"]],
       [["eval", "run", "nll", "--force"], ["--force without --make-stats"]],
+      [["eval", "run", "nll", "--stats", "a.npz"], ["--stats", "nll"]],
       [["eval", "run", "--make-stats", "cifar10"], ["run with --make-stats", "leave it out"]],
+      [["eval", "--make-stats", "mnist", "--reference", "test"], ["--reference", "--split"]],
       [["eval", "--make-stats", "cifar10"], ["needs --out FILE"]],
       [["eval", "--make-stats", "cifar10", "--out", "a.zip"], ["expected .npz"]],
       [["eval", "--make-stats", "cifra10", "--out", "a.npz"], ['no data set "cifra10"', "cifar10"]],
@@ -138,7 +216,7 @@ Deno.test("a network that is not prepared is named before a run is made", () =>
     assertSays(
       await vapo(args, { cwd }),
       "data/mnist-features",
-      'run "vapo data mnist-features"',
+      'make it by "vapo data mnist-features"',
     );
     const names = (await Array.fromAsync(Deno.readDir(cwd))).map(({ name }) => name);
     assert(!names.includes("run"));

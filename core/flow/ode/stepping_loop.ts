@@ -4,6 +4,7 @@
  * does, step for step.
  */
 import { NonFiniteError, VapoError } from "../../errors.ts";
+import { pauses } from "../../pauses.ts";
 import { hermiteWeights } from "./interpolation.ts";
 import { controllerOf } from "./methods.ts";
 import type { OdeSettings } from "./options.ts";
@@ -36,13 +37,13 @@ export interface OdeRun<V> {
 /** Integrates by steps that end at given times. */
 export async function integrateFixed<V>(run: OdeRun<V>): Promise<void> {
   const { problem: { space }, stepper, settings } = run;
-  const breathe = breather(settings.signal);
+  const pause = pauses(settings.signal);
   let lastIsFinite: boolean | Promise<boolean> = true;
   const confirm = (finite: boolean) => {
     if (!finite) throw notFinite(run, "the state");
   };
   for (const time of settings.grid!) {
-    await breathe();
+    await pause();
     const attempt = await stepper.attempt(run.state, time, false);
     if (!attempt) throw unsolved(run, time);
     // A device that answers late is asked about one step while it computes the next.
@@ -59,7 +60,7 @@ export async function integrateAdaptively<V>(run: OdeRun<V>): Promise<void> {
   const { problem, settings } = run;
   const { begin, end, direction, maxStep } = settings;
   const { controller, order } = controllerOf(settings.method);
-  const breathe = breather(settings.signal);
+  const pause = pauses(settings.signal);
   const span = Math.abs(end - begin);
   if (!await problem.space.isFinite(await problem.slope(run.state))) {
     throw notFinite(run, "the derivative");
@@ -71,7 +72,7 @@ export async function integrateAdaptively<V>(run: OdeRun<V>): Promise<void> {
     longest: Math.min(span, maxStep),
   });
   while (run.state.t !== end) {
-    await breathe();
+    await pause();
     const smallest = smallestStep(run.state.t, direction);
     h = await acceptedStep(run, controller, Math.max(smallest, Math.min(maxStep, h)));
   }
@@ -146,22 +147,6 @@ async function between<V>(
 function free<V>({ space }: OdeProblem<V>, state: OdeState<V>): void {
   space.dispose(state.y);
   if (state.slope !== undefined) space.dispose(state.slope);
-}
-
-/**
- * A pause that lets an abort arrive: where f never waits for anything, nothing else would. It costs
- * nothing without a signal, and a turn of the event loop every 20 ms with one.
- */
-export function breather(signal: AbortSignal | undefined): () => Promise<void> | undefined {
-  if (!signal) return () => undefined;
-  let last = -Infinity;
-  return async () => {
-    if (performance.now() - last > 20) {
-      await new Promise((resolve) => setTimeout(resolve));
-      last = performance.now();
-    }
-    signal.throwIfAborted();
-  };
 }
 
 /** Where a run stands, for a message. */

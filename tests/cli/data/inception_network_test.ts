@@ -5,8 +5,10 @@ import type { FeatureNetworkRequest } from "../../../cli/data/feature_networks.t
 import { prepareInception } from "../../../cli/data/inception_network.ts";
 import { fillNetworkDirectory, networkState } from "../../../cli/data/network_directory.ts";
 import { FormatError, VapoError } from "../../../core/errors.ts";
+import { fileOfBytes } from "../../../core/formats/random_access.ts";
 import { encodeSafetensors } from "../../../core/formats/safetensors.ts";
 import { sha256 } from "../../../core/formats/sha256.ts";
+import { readTorchCheckpoint } from "../../../core/formats/torch_checkpoint.ts";
 import { inceptionParameters } from "../../../core/metrics/inception_weights.ts";
 import {
   encodePreparedNetwork,
@@ -54,6 +56,18 @@ Deno.test("from the file of weights: made, found, and made again where a part is
     assertStringIncludes(refused.message, "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03");
     assertStringIncludes(refused.message, "https://github.com/mseitzer/pytorch-fid/releases");
     assertEquals(await exists(request.directory), false);
+
+    // The right names and shapes, and a type that no weights have.
+    const bias = { dtype: "U8", shape: [1008], data: new Uint8Array(1008) } as const;
+    const odd = encodeSafetensors({ ...Object.fromEntries(tensors), "fc.bias": bias });
+    await Deno.writeFile(`${cwd}/odd.safetensors`, odd);
+    const { message } = await assertRejects(
+      () => prepareInception({ ...request, source: `${cwd}/odd.safetensors` }),
+      FormatError,
+    );
+    assertStringIncludes(message, "odd.safetensors: fc.bias is of type U8; expected one of F64");
+    assertEquals(message.split("odd.safetensors").length, 2);
+    notices.length = 0;
 
     // Stopped: as if nothing had been.
     const stop = new AbortController();
@@ -104,6 +118,20 @@ Deno.test("from the file of weights: made, found, and made again where a part is
     assertStringIncludes(notices.join(), "weights.safetensors is missing");
   }));
 
+Deno.test("names are looked at before values are read", () =>
+  inTemporaryDirectory(async (cwd) => {
+    // Damaged where its first tensor's values are, which nobody gets to see.
+    const bytes = Uint8Array.fromBase64(recordedFiles.checkpoints["network, zip"].file);
+    const text = new TextDecoder("latin1").decode(bytes), name = text.indexOf("/data/0");
+    const header = text.lastIndexOf("PK\x03\x04", name), view = new DataView(bytes.buffer, header);
+    bytes[header + 30 + view.getUint16(26, true) + view.getUint16(28, true)] ^= 1;
+    await Deno.writeFile(`${cwd}/other.pth`, bytes);
+    const tensors = await readTorchCheckpoint(fileOfBytes(bytes, "other.pth"));
+    await assertRejects(() => tensors.get("0.weight")!.read(), FormatError, "CRC-32");
+    const { request } = requestIn(cwd, { source: `${cwd}/other.pth` });
+    await assertRejects(() => prepareInception(request), FormatError, "0.weight is no array of");
+  }));
+
 Deno.test("files that are no weights are refused with what they are, and leave nothing", () =>
   inTemporaryDirectory(async (cwd) => {
     const file = (name: string) => Uint8Array.fromBase64(name);
@@ -123,7 +151,7 @@ Deno.test("files that are no weights are refused with what they are, and leave n
       ["bare.pth", "__builtin__.eval"],
       ["other.pth", "other.pth: 0.weight is no array of the FID Inception network"],
       ["archive.pth", "archive.pth: 0.weight is no array of the FID Inception network"],
-      ["other.safetensors", "other.safetensors: x is of type U8"],
+      ["other.safetensors", "other.safetensors: x is no array of the FID Inception network"],
       ["empty.pth", "empty.pth is 0 bytes long"],
       ["folder", "it is a directory"],
       ["none.pth", "there is no such file"],

@@ -41,7 +41,7 @@ function contextOf(
   };
   return {
     sampling: { seed: 3 },
-    network: () => Promise.resolve({ network }),
+    network: () => Promise.resolve({ network, sha256: "cafe" }),
     split,
     splitFeatures: ({ name, count }: SplitImages) =>
       Promise.resolve(sets[name]!.subarray(0, 2 * count)),
@@ -90,6 +90,12 @@ Deno.test("statistics from a file are compared with in place of images, where th
     () => frechetReport(context, 60, { split: "train", statistics: unit(3) }),
     VapoError,
     "mine.npz has statistics of 3 features: expected 2",
+  );
+  const other = { ...unit(2), network: { name: "mnist-classifier", sha256: "beef" } };
+  await assertRejects(
+    () => frechetReport(context, 60, { split: "train", statistics: other }),
+    VapoError,
+    'mine.npz has statistics of the network "mnist-classifier"',
   );
 });
 

@@ -5,8 +5,8 @@ import type { MetricReport } from "../../../core/evaluation/document.ts";
 import {
   solverQuality,
   type SolverQualityOptions,
-  type SolverRow,
 } from "../../../core/evaluation/solver_quality.ts";
+import type { SolverRow } from "../../../core/evaluation/solver_rows.ts";
 import { priorSamples } from "../../../core/flow/sampler.ts";
 import { gaussianPath } from "../../../core/homotopy/gaussian_path.ts";
 import type { Potential } from "../../../core/potential/potential.ts";

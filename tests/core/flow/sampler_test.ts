@@ -2,7 +2,12 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/as
 import { NonFiniteError, VapoError } from "../../../core/errors.ts";
 import { logDensity, negativeLogLikelihood } from "../../../core/flow/likelihood.ts";
 import { solveOde } from "../../../core/flow/ode/mod.ts";
-import { drawSamples, type SampleOptions, solverNames } from "../../../core/flow/sampler.ts";
+import {
+  drawSamples,
+  openSampler,
+  type SampleOptions,
+  solverNames,
+} from "../../../core/flow/sampler.ts";
 import {
   exactLaplacian,
   hessianProduct,
@@ -181,6 +186,38 @@ Deno.test("samples that stop being finite are refused, and leave nothing on the 
     "stochastic-heun",
   );
   assertEquals(tf.memory().numTensors, before);
+});
+
+Deno.test("a drawing that is refused leaves the compiled programs as they are", async () => {
+  await openDevice("wasm");
+  let traced = 0;
+  const counted: Potential = {
+    ...potential,
+    apply: (...inputs) => (traced++, potential.apply(...inputs)),
+  };
+  const sampler = openSampler(counted, {}, path);
+  try {
+    const { samples } = await sampler.draw(options);
+    const once = traced;
+    assert(once > 0);
+    // In the middle of its steps, and before the first.
+    for (const solver of ["dop853", "heun"] as const) {
+      await assertRejects(
+        () => sampler.draw({ ...options, solver, maxEvaluations: 20 }),
+        VapoError,
+        "more evaluations than maxEvaluations = 20",
+      );
+    }
+    assertEquals((await sampler.draw(options)).samples, samples);
+    assertEquals(traced, once);
+    // What fails otherwise may leave anything.
+    const signal = AbortSignal.abort(new Error("enough"));
+    await assertRejects(() => sampler.draw({ ...options, signal }), Error, "enough");
+    assertEquals((await sampler.draw(options)).samples, samples);
+    assertEquals(traced, 2 * once);
+  } finally {
+    sampler.dispose();
+  }
 });
 
 Deno.test("an abort ends a drawing and leaves nothing on the device", async () => {

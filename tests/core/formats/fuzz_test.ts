@@ -158,7 +158,12 @@ Deno.test("safetensors: random bytes and random headers decode or are an error",
   );
 });
 
-const npyTypes = { float32: Float32Array, float64: Float64Array, int32: Int32Array } as const;
+const npyTypes = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int32: Int32Array,
+  uint8: Uint8Array,
+} as const;
 
 const npyArrays: fc.Arbitrary<NpyArray> = fc
   .constantFrom(...(Object.keys(npyTypes) as NpyArray["dtype"][]))

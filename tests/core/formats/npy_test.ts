@@ -24,6 +24,11 @@ const saved: [NpyArray, string][] = [
     spaces(18) + "IAr/////////fw==",
   ],
   [
+    { dtype: "uint8", shape: [3], data: Uint8Array.of(0, 128, 255) },
+    start + "ZGVzY3InOiAnfHUxJywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDMsKSwgfSAg" +
+    spaces(19) + "IAoAgP8=",
+  ],
+  [
     { dtype: "float64", shape: [], data: Float64Array.of(2.5) },
     start + "ZGVzY3InOiAnPGY4JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKCksIH0g" +
     spaces(20) + "IAoAAAAAAAAEQA==",

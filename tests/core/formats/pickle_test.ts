@@ -183,6 +183,24 @@ Deno.test("a pickle of more instructions than allowed is refused", () => {
   assertRefused(endless, "longer than 1000000 instructions");
 });
 
+/** A list of n pairs. */
+const pairs = (n: number) => "](" + "K\x01K\x02\x86".repeat(n) + "e";
+
+Deno.test("what a call copies counts: a short pickle cannot become large values", () => {
+  const read = (n: number, maxInstructions: number) =>
+    readPickle(bytes(`ccollections\nOrderedDict\n${pairs(n)}\x85R.`), {
+      ...options,
+      maxInstructions,
+    });
+  // 7 + 3n instructions, and a call with one argument of n items.
+  read(3, 7 + 9 + 1 + 3);
+  assertThrows(() => read(3, 7 + 9 + 1 + 2), FormatError, "longer than 19 instructions");
+  // One list, and a dictionary of it with every seven bytes.
+  const copies = `${pairs(1000)}q\0ccollections\nOrderedDict\nq\x01`;
+  readPickle(bytes(`${copies}${"h\x01h\0\x85R0".repeat(5)}.`), options);
+  assertRefused(bytes(`${copies}${"h\x01h\0\x85R0".repeat(6)}.`), "it hands 6006 items to calls");
+});
+
 Deno.test("each beginning of a pickle is known for one", () => {
   for (const base64 of Object.values(recordedFiles.pickles)) {
     const pickle = bytesOf(base64);

@@ -160,11 +160,30 @@ Deno.test("dictionaries that hold themselves or grow beyond measure end soon", a
   const tensor = tensorOf(4, [1], [1]);
   await assertRefused(legacyFile(`}q\0U\x01x${tensor}sU\x01yh\0s.`, 4), "dictionaries in each");
   // Thirty dictionaries, each holding the one before it twice.
-  const doubled = `}U\x01x${tensor}sq\0` +
-    Array.from({ length: 28 }, () => "0}(U\x01ah\0U\x01bh\0uq\0").join("");
-  await assertRefused(legacyFile(`${doubled}.`, 4), "more than 1000000 values");
+  const doubling = Array.from({ length: 28 }, () => "0}(U\x01ah\0U\x01bh\0uq\0").join("");
+  const once = legacyFile(`}q\0${doubling}U\x01x${tensor}s.`, 4);
+  await assertRefused(once, "more than 1000000 values");
+  const doubled = legacyFile(`}U\x01x${tensor}sq\0${doubling}.`, 4);
+  await assertRefused(doubled, "more than 4194304 characters in all");
   const named = `}(U\x03a.b${tensor}U\x01a}U\x01b${tensor}su.`;
   await assertRefused(legacyFile(named, 4), '2 tensors "a.b"');
+});
+
+Deno.test("names that repeat a long key, one in the other, are refused", async () => {
+  // Dictionaries in each other, with one key of the memo.
+  const nested = (length: number, depth: number) => {
+    const size = [length & 255, length >> 8].map((byte) => String.fromCharCode(byte)).join("");
+    return legacyFile(
+      `X${size}\0\0${"k".repeat(length)}q\0` + "}h\0".repeat(depth) + tensorOf(4, [1], [1]) +
+        "s".repeat(depth) + ".",
+      4,
+    );
+  };
+  assertEquals([...(await read(nested(204, 5))).keys()], [
+    Array(5).fill("k".repeat(204)).join("."),
+  ]);
+  await assertRefused(nested(205, 5), "a name of 1029 characters");
+  await assertRefused(nested(50_000, 30), "expected at most 1024");
 });
 
 Deno.test("a pickle longer than what is read at once", async () => {

@@ -189,8 +189,8 @@ Deno.test("what is no covariance is refused; an abort ends the computation", asy
   await refused([0], [1], "statistics are of 2 and 1 features");
   await refused([0, 0], [1, 0, 0], "2 means and a covariance of 3 numbers");
   await refused([], [], "0 means");
-  await refused([0, 0], [1, 0.5, 0.2, 1], "0.2 at (1, 0) and of 0.5 at (0, 1)");
-  await refused([0, 0], [1, 0, 0, -1], "variance 1 is -1");
+  await refused([0, 0], [1, 0.5, 0.2, 1], "0.2 at [1, 0] and 0.5 at [0, 1] of their covariance");
+  await refused([0, 0], [1, 0, 0, -1], "a variance of -1 at [1, 1]");
   await assertRejects(
     () => frechetDistance({ ...good, mean: Float64Array.of(0, NaN) }, good),
     NonFiniteError,

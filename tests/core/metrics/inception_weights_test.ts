@@ -4,7 +4,11 @@ import { fileOfBytes } from "../../../core/formats/random_access.ts";
 import { readTorchCheckpoint } from "../../../core/formats/torch_checkpoint.ts";
 import { inceptionNetwork } from "../../../core/metrics/inception.ts";
 import { inceptionProducts } from "../../../core/metrics/inception_architecture.ts";
-import { inceptionParameters, type WeightArray } from "../../../core/metrics/inception_weights.ts";
+import {
+  inceptionParameters,
+  requireInceptionArrays,
+  type WeightArray,
+} from "../../../core/metrics/inception_weights.ts";
 import { findTorchvision, runInceptionReference } from "../../reference/inception.ts";
 import { randomInceptionWeights } from "../../reference/inception_weights.ts";
 
@@ -117,6 +121,18 @@ Deno.test("weights of another network are refused in a line", () => {
       `Conv2d_1a_3x3.bn.running_var has the value ${value} at 9`,
     );
   }
+});
+
+Deno.test("names and shapes are enough to refuse weights, and say which values are needed", () => {
+  const shapes = new Map([...weights].map(([name, { shape }]) => [name, { shape }]));
+  assertEquals(new Set(requireInceptionArrays(shapes)), new Set(weights.keys()));
+  shapes.set("AuxLogits.fc.weight", { shape: [1000, 2 ** 40] });
+  assert(!requireInceptionArrays(shapes).includes("AuxLogits.fc.weight"));
+  shapes.set("fc.bias", { shape: [2 ** 40] });
+  assertThrows(() => requireInceptionArrays(shapes), FormatError, "fc.bias has the shape [1099511");
+  shapes.set("x".repeat(1000), { shape: [] });
+  const error = assertThrows(() => requireInceptionArrays(shapes), FormatError, "is no array of");
+  assert(error.message.length < 300);
 });
 
 const python = await findTorchvision();

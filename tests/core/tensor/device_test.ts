@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { VapoError } from "../../../core/errors.ts";
 import {
   chooseDevice,
+  compilesPrograms,
   type DeviceName,
   findAdapter,
   openDevice,
@@ -25,6 +26,13 @@ function gpuWith(description: string, isFallbackAdapter = false) {
   const info = { vendor: "acme", architecture: "", description, isFallbackAdapter };
   return { requestAdapter: () => Promise.resolve({ info }) };
 }
+
+Deno.test("programs are compiled on every device but the slow one", async () => {
+  for (const [name, compiles] of [["wasm", true], ["cpu", false]] as const) {
+    await openDevice(name);
+    assertEquals(compilesPrograms(), compiles, name);
+  }
+});
 
 Deno.test("an unknown device is refused with the known names", async () => {
   await assertRejects(

@@ -94,6 +94,13 @@ Deno.test("assignments: dots, JSON values, plain text; what is not one says so",
   assertEquals(config.loss.estimator, "covariance");
   assertEquals(config.optimizer.clipNorm, null);
   assertEquals(base.optimizer.clipNorm, 10);
+  // A section that files of earlier versions may leave out.
+  const { evaluation } = assignConfig(base, ["evaluation.every=100", "evaluation.n=50"]);
+  assertEquals(evaluation, { every: 100, n: 50, metric: null, features: null });
+  assertMessage(
+    () => assignConfig(base, ["evaluation.evrey=3"]),
+    'did you mean "evaluation.every"',
+  );
   assertMessage(() => assignConfig(base, ["training.steps"]), "training.steps", "key=value");
   assertMessage(() => assignConfig(base, ["steps=3"]), '"steps"', "did you mean");
   assertMessage(() => assignConfig(base, ["seed.low=3"]), '"seed.low"', "not keys");

@@ -1,6 +1,6 @@
 /**
  * @file Pauses in long computations, in which an abort and whatever else waits in the event loop
- * arrive.
+ * arrive: where nothing is waited for, nothing else gets a turn.
  */
 
 /** What a computation that takes more than a moment may be given. */
@@ -11,16 +11,17 @@ export interface Interruptible {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Between two turns of the event loop, in milliseconds. */
+/** The longest time between two turns of the event loop, in milliseconds, but for the parts' own. */
 const stretch = 50;
 
 /**
  * A function to call often: it waits for a turn of the event loop where the last one was some time ago,
- * and throws the signal's reason once it has been aborted.
+ * the first time at once where there is a signal, and throws the signal's reason once it has been
+ * aborted.
  */
 export function pauses(signal: AbortSignal | undefined): () => Promise<void> | undefined {
   signal?.throwIfAborted();
-  let last = performance.now();
+  let last = signal ? -Infinity : performance.now();
   return () => {
     signal?.throwIfAborted();
     if (performance.now() - last < stretch) return undefined;
