@@ -196,7 +196,7 @@ export function openEvaluation(inputs: EvaluationInputs): EvaluationContext {
 }
 
 /** Samples that are drawn together, needed or not: a batch is one system to an adaptive solver. */
-const MOST_TOGETHER = 1024;
+const MOST_TOGETHER = 256;
 
 function batchSizeOf({ sampling, subject }: EvaluationInputs): number {
   const fitting = Math.floor(2 ** 18 / sampleSize(subject.potential));
