@@ -25,6 +25,7 @@ import type { RunStorage } from "../core/train/run_storage.ts";
 import { schemaIssue } from "../core/schema_issue.ts";
 import { withFileErrors } from "./file_errors.ts";
 import { directoryStorage } from "./run_storage.ts";
+import { standardError } from "./terminal.ts";
 
 const DOCUMENT = "eval.json";
 const REPORT = "report.html";
@@ -216,7 +217,10 @@ async function waitForLock(directory: string, location: string): Promise<Disposa
   return await withFileErrors("lock", location, async () => {
     const file = await Deno.open(join(directory, LOCK), { write: true, create: true });
     try {
-      await file.lock(true);
+      if (!await file.tryLock(true)) {
+        standardError.line(`${location} is being written by another program: waiting for it`);
+        await file.lock(true);
+      }
       return file;
     } catch (error) {
       file.close();

@@ -10,8 +10,10 @@ import { frechetDistance, type GaussianStatistics } from "../metrics/frechet_dis
 import { inceptionScore } from "../metrics/inception_score.ts";
 import { kernelDistance } from "../metrics/kernel_distance.ts";
 import { precisionRecall } from "../metrics/precision_recall.ts";
+import { imageGrid } from "../picture/image_grid.ts";
+import { encodePng } from "../picture/rgb_image.ts";
 import type { EvaluationContext } from "./context.ts";
-import type { Measurement, MetricReport } from "./document.ts";
+import type { MadePicture, Measurement, MetricReport } from "./document.ts";
 import type { Split, SplitImages } from "./images.ts";
 
 /** What samples are compared with. */
@@ -80,7 +82,7 @@ export async function frechetReport(
   return {
     measurements,
     tables: [],
-    pictures: [],
+    pictures: [await pictureOfSamples(context, n)],
     counts: { n, ...(real.count !== undefined && { reference: real.count }) },
     notes: [
       `${count(n)} samples against ${real.name}${
@@ -90,6 +92,25 @@ export async function frechetReport(
       `figures of as many samples${inception ? "; most are published for 50,000" : ""}.`,
       comparability(network),
     ],
+  };
+}
+
+/** How many samples are shown. */
+const SHOWN = 64;
+
+/** The first samples, not selected, as a grid. */
+async function pictureOfSamples(context: EvaluationContext, n: number): Promise<MadePicture> {
+  const { pixels, shape: [h, w, c] } = await context.sampleImages(n);
+  const shown = Math.min(SHOWN, n);
+  const images = Float32Array.from(
+    pixels.subarray(0, shown * h * w * c),
+    (byte) => byte / 127.5 - 1,
+  );
+  return {
+    name: "samples",
+    content: encodePng(imageGrid({ images, n: shown, h, w, c })),
+    alt: `A grid of ${shown} samples`,
+    caption: `The first ${shown} of the samples, not selected.`,
   };
 }
 

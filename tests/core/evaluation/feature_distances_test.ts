@@ -1,4 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { decode } from "fast-png";
 import { VapoError } from "../../../core/errors.ts";
 import type { EvaluationContext } from "../../../core/evaluation/context.ts";
 import {
@@ -47,13 +48,17 @@ function contextOf(
       Promise.resolve(sets[name]!.subarray(0, 2 * count)),
     sampleFeatures: (n: number) =>
       Promise.resolve({ features: features.samples.subarray(0, 2 * n), logits }),
+    sampleImages: (n: number) =>
+      Promise.resolve({ pixels: new Uint8Array(n * 4).fill(255), count: n, shape: [2, 2, 1] }),
     progress: () => () => {},
   } as unknown as EvaluationContext;
 }
 
 Deno.test("samples that are training features moved have the square of the way as Fréchet distance", async () => {
   const context = contextOf({ train: circle(60), samples: circle(60, 1, [3, 4]) });
-  const { measurements, notes } = await frechetReport(context, 60, { split: "train" });
+  const { measurements, notes, pictures } = await frechetReport(context, 60, { split: "train" });
+  const { width, data } = decode(pictures[0].content as Uint8Array);
+  assert(width > 16 && data.some((byte) => byte === 255));
   assertEquals(measurements.map(({ name, better }) => [name, better]), [["fid", "lower"]]);
   assertAlmostEquals(measurements[0].value, 25, 1e-4);
   assert(notes[0].includes("60 samples against set train (60 images)"));
