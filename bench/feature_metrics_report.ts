@@ -16,6 +16,7 @@ import { kernelDistance, randomSubset } from "../core/metrics/kernel_distance.ts
 import { precisionRecall } from "../core/metrics/precision_recall.ts";
 import { defaultThreads } from "../core/tensor/threads.ts";
 import { markdownTable } from "./markdown_table.ts";
+import { findPython } from "../tests/reference/python.ts";
 
 const RESULTS = new URL("./results/", import.meta.url);
 const PEER = fromFileUrl(new URL("./peers/feature_metrics_peer.py", import.meta.url));
@@ -94,7 +95,7 @@ interface Answer {
 }
 
 async function findPeer(directory: string, dimension: number): Promise<Ask> {
-  const python = await findPython();
+  const python = await findPython("scipy");
   return async (task, options = {}) => {
     if (!python) return undefined;
     const { success, stdout } = await new Deno.Command(python, {
@@ -104,20 +105,6 @@ async function findPeer(directory: string, dimension: number): Promise<Ask> {
     if (!success) throw new Error(`${PEER} has failed at ${task}`);
     return JSON.parse(new TextDecoder().decode(stdout));
   };
-}
-
-async function findPython(): Promise<string | undefined> {
-  for (const python of ["python3", "/usr/bin/python3"]) {
-    try {
-      const { success } = await new Deno.Command(python, {
-        args: ["-c", "import scipy"],
-        stderr: "null",
-      }).output();
-      if (success) return python;
-    } catch {
-      // No such program.
-    }
-  }
 }
 
 async function timed<T>(compute: () => Promise<T>): Promise<{ seconds: number; result: T }> {

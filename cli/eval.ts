@@ -9,7 +9,7 @@ import {
   type EvaluationSampling,
   openEvaluation,
 } from "../core/evaluation/context.ts";
-import type { MetricResult } from "../core/evaluation/document.ts";
+import { LEFT_OUT, type MetricResult } from "../core/evaluation/document.ts";
 import {
   defaultOutside,
   defaultReference,
@@ -31,11 +31,7 @@ import { isToy, preparedNames } from "../core/train/data_sets.ts";
 import { readConfig } from "../core/train/run_directory.ts";
 import { describeDevice, startDevice } from "./device.ts";
 import manifest from "../deno.json" with { type: "json" };
-import {
-  type EvaluationDirectory,
-  LEFT_OUT,
-  openEvaluationDirectory,
-} from "./evaluation_directory.ts";
+import { type EvaluationDirectory, openEvaluationDirectory } from "./evaluation_directory.ts";
 import {
   cacheFiles,
   dataCache,
@@ -143,7 +139,7 @@ export function evalCommand(): Command {
         "test",
       ]),
     )
-    .option("--reference-n <n>", "the most images of it (default: all)", wholeNumber(2))
+    .option("--reference-n <n>", "the most images of it (default: 60000)", wholeNumber(2))
     .option("--stats <file>", "statistics to compare with in fid: .npz", placeOnDisk)
     .addOption(
       new Option("--against <set>", "another data set for ood, by name or directory; repeatable")
@@ -392,10 +388,10 @@ interface Measuring {
 async function measureAll(
   { wanted, context, settings, out, progress, flags }: Measuring,
 ): Promise<void> {
-  let failed: VapoError | undefined;
+  let failed: VapoError | undefined, added = false;
   for (const name of wanted) {
     try {
-      await measureOne(name, { context, settings, out, progress, flags });
+      added = await measureOne(name, { context, settings, out, progress, flags }) || added;
     } catch (error) {
       if (!(error instanceof VapoError) || context.signal?.aborted) throw error;
       progress.closed();
@@ -403,27 +399,32 @@ async function measureAll(
       failed = new VapoError(`no ${name}: ${error.message}`);
     }
   }
-  // Also where nothing was measured now: pictures or the report may be gone.
-  if (await out.render() && !flags.json) standardOutput.line(`  ${out.report}`);
+  // Where nothing was measured now, the report may be gone.
+  if ((added || await out.render()) && !flags.json) standardOutput.line(`  ${out.report}`);
   if (failed) throw failed;
 }
 
+/** Measures a metric, unless that has been done; whether it was done now. */
 async function measureOne(
   name: MetricName,
   { context, settings, out, progress, flags }: Omit<Measuring, "wanted">,
-): Promise<void> {
+): Promise<boolean> {
   const n = samplesOf(name, flags);
   const about = { n, device: tf.getBackend(), version: manifest.version };
   const asked = askedOptions(name, context.sampling, settings, about);
   const metric = resultName(name, settings.features);
   const known = flags.again ? null : await out.find({ metric, asked });
-  if (known) return tell(known, flags, "measured before; --again measures it anew");
+  if (known) {
+    tell(known, flags, "measured before; --again measures it anew");
+    return false;
+  }
   const start = performance.now();
   const report = await metrics[name].report(context, n, settings);
   progress.closed();
   const seconds = Math.round(performance.now() - start) / 1000;
   const title = metrics[name].title(settings);
   tell(await out.add({ metric, title, options: asked, seconds, report }), flags);
+  return true;
 }
 
 /** How many samples a metric takes; more than it has a use for are not taken. */

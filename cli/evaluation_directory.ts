@@ -9,6 +9,7 @@ import { FormatError, NonFiniteError, VapoError } from "../core/errors.ts";
 import {
   type EvaluationDocument,
   evaluationSchema,
+  LEFT_OUT,
   type MadePicture,
   type MetricReport,
   type MetricResult,
@@ -29,9 +30,6 @@ import { standardError } from "./terminal.ts";
 
 const DOCUMENT = "eval.json";
 const REPORT = "report.html";
-
-/** How a note begins that says what could not be measured. */
-export const LEFT_OUT = "Left out";
 
 /** What a result is known again by: its metric and what it was asked for. */
 export interface ResultKey {
@@ -76,6 +74,8 @@ export async function openEvaluationDirectory(
 ): Promise<EvaluationDirectory> {
   const storage = directoryStorage(directory, location);
   const read = async () => requireSame(await readDocument(storage), subject, location);
+  const writeReport = async (document: EvaluationDocument) =>
+    await storage.write(REPORT, encoder.encode(await renderedReport(storage, document, run)));
   await read();
   return {
     location,
@@ -89,10 +89,10 @@ export async function openEvaluationDirectory(
       return found && !found.notes.some((note) => note.startsWith(LEFT_OUT)) ? found : null;
     },
     async render() {
-      const document = await read();
-      if (!document) return false;
-      const bytes = encoder.encode(await renderedReport(storage, document, run));
-      await storage.write(REPORT, bytes);
+      if (!await read()) return false;
+      // Under the lock, or a result that is added meanwhile would be missing in the report.
+      using _lock = await waitForLock(directory, location);
+      await writeReport((await read())!);
       return true;
     },
     async add({ report, ...facts }) {
@@ -103,20 +103,20 @@ export async function openEvaluationDirectory(
       const files = pictures.map((picture) =>
         [fileName(facts.metric, picture, suffix), picture] as const
       );
-      for (const [file, { content }] of files) {
-        await storage.write(file, typeof content === "string" ? encoder.encode(content) : content);
-      }
-      const result: MetricResult = {
+      const result = checked({
         ...facts,
         ...(counts && { counts: { ...counts } }),
         measurements: [...measurements],
         tables: [...tables],
         notes: [...notes],
         pictures: files.map(([file, { alt, caption }]) => ({ file, alt, caption })),
-      };
-      const document = withResult(await read() ?? emptyDocument(subject), checked(result));
+      });
+      for (const [file, { content }] of files) {
+        await storage.write(file, typeof content === "string" ? encoder.encode(content) : content);
+      }
+      const document = withResult(await read() ?? emptyDocument(subject), result);
       await storage.write(DOCUMENT, encoder.encode(JSON.stringify(document, null, 2) + "\n"));
-      await storage.write(REPORT, encoder.encode(await renderedReport(storage, document, run)));
+      await writeReport(document);
       return result;
     },
   };

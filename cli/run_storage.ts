@@ -156,9 +156,13 @@ export async function isThere(path: string): Promise<boolean> {
 }
 
 async function listNames(path: string): Promise<string[]> {
+  return (await entryNames(path)).filter((name) => !isLeftover(name));
+}
+
+/** All names in a directory, those of what is unfinished included; none where it is not there. */
+export async function entryNames(path: string): Promise<string[]> {
   try {
-    const entries = await Array.fromAsync(Deno.readDir(path));
-    return entries.map(({ name }) => name).filter((name) => !isLeftover(name));
+    return (await Array.fromAsync(Deno.readDir(path))).map(({ name }) => name);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;

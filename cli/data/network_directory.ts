@@ -16,7 +16,13 @@ import {
 import { dataDirectory } from "../data_directory.ts";
 import { withFileErrors } from "../file_errors.ts";
 import { LOCK_FILE, lockRun } from "../run_lock.ts";
-import { directoryStorage, isLeftover, isThere, removeLeftovers } from "../run_storage.ts";
+import {
+  directoryStorage,
+  entryNames,
+  isLeftover,
+  isThere,
+  removeLeftovers,
+} from "../run_storage.ts";
 
 /** A directory, and how it is called in messages. */
 export interface NetworkDirectory {
@@ -66,15 +72,6 @@ export async function networkState(
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     return { kind: "damaged", problem: error.message };
-  }
-}
-
-async function entryNames(directory: string): Promise<string[]> {
-  try {
-    return (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
   }
 }
 

@@ -12,7 +12,7 @@ import { FormatError, VapoError } from "../../core/errors.ts";
 import { crc32 } from "../../core/formats/crc32.ts";
 import { withFileErrors } from "../file_errors.ts";
 import { LOCK_FILE } from "../run_lock.ts";
-import { isLeftover } from "../run_storage.ts";
+import { entryNames, isLeftover } from "../run_storage.ts";
 import type { Work } from "./image_source.ts";
 import { INDEX_FILE, JOURNAL_FILE } from "./progress_journal.ts";
 
@@ -44,15 +44,6 @@ export async function targetState(directory: string, location: string): Promise<
     `${location} is not empty and holds no prepared set: expected a new or empty directory; ` +
       "choose another by --out",
   );
-}
-
-async function entryNames(directory: string): Promise<string[]> {
-  try {
-    return (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
 }
 
 async function readIndex(directory: string, location: string): Promise<PreparedIndex> {

@@ -114,11 +114,11 @@ export function openEvaluation(inputs: EvaluationInputs): EvaluationContext {
       await openNetwork(),
       sampleShape as ByteImages["shape"],
     );
-  const splitFeatures = async (images: SplitImages, what: string) => {
-    const source = { loaded: await openNetwork(), open: openExtractor, cache: inputs.dataCache };
-    const watched = { signal, onProgress: progress(what) };
-    return await keptFeatures(source, splitKey(images), images, watched);
-  };
+  const featureSource = async (cache?: EvaluationFiles) => ({
+    loaded: await openNetwork(),
+    open: openExtractor,
+    cache,
+  });
   const { likelihood: _, ...drawn } = sampling;
   const samplesKey = {
     kind: "samples",
@@ -142,8 +142,7 @@ export function openEvaluation(inputs: EvaluationInputs): EvaluationContext {
     sampleFeatures: (n) =>
       once(`features ${n}`, async () => {
         const images = await context.sampleImages(n);
-        const cache = inputs.sampleCache;
-        const source = { loaded: await openNetwork(), open: openExtractor, cache };
+        const source = await featureSource(inputs.sampleCache);
         const watched = { signal, onProgress: progress("features of samples") };
         return await keptFeaturesAndLogits(source, samplesKey, images, watched);
       }) as Promise<ImageFeatures>,
@@ -154,8 +153,9 @@ export function openEvaluation(inputs: EvaluationInputs): EvaluationContext {
       }) as Promise<SplitImages>,
     splitFeatures: (images) =>
       once(`features of ${images.name} ${images.count}`, async () => {
-        const what = `features of ${images.name}`;
-        return await splitFeatures(images, what);
+        const source = await featureSource(inputs.dataCache);
+        const watched = { signal, onProgress: progress(`features of ${images.name}`) };
+        return await keptFeatures(source, splitKey(images), images, watched);
       }) as Promise<Float32Array>,
     network: openNetwork,
     extract: async ({ pixels }, what) =>

@@ -8,7 +8,7 @@ import { sampleSize } from "../potential/potential.ts";
 import { imageSet } from "../train/data_sets.ts";
 import { type LikelihoodReportOptions, negativeLogLikelihoodReport } from "./bits_per_dimension.ts";
 import type { EvaluationContext } from "./context.ts";
-import type { MetricReport } from "./document.ts";
+import { LEFT_OUT, type MetricReport } from "./document.ts";
 import { energyHistograms, type NamedValues } from "./energy_histograms.ts";
 import { potentialValues } from "./energy_values.ts";
 import { freshPoints } from "./fresh_points.ts";
@@ -87,10 +87,10 @@ export async function outsideReport(
       : name === "noise"
       ? made("uniform noise", uniformNoise(n, shape, seed), shape)
       : await context.readOther!(name, n);
-    if ("missing" in images) missing.push(`Left out: ${name}, since ${images.missing}.`);
+    if ("missing" in images) missing.push(`${LEFT_OUT}: ${name}, since ${images.missing}.`);
     else if (images.shape.join() !== shape.join()) {
       missing.push(
-        `Left out: ${name}, whose images of ${images.shape.join("×")} are not of ${
+        `${LEFT_OUT}: ${name}, whose images of ${images.shape.join("×")} are not of ${
           shape.join("×")
         }.`,
       );

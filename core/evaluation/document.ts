@@ -83,6 +83,9 @@ export type MetricResult = z.infer<typeof metricResultSchema>;
 /** What `eval.json` says. */
 export type EvaluationDocument = z.infer<typeof evaluationSchema>;
 
+/** How a note begins that says what could not be measured: it may be possible later. */
+export const LEFT_OUT = "Left out";
+
 /** A picture with its content: PNG bytes, or the text of an SVG file. */
 export interface MadePicture {
   /** The file's name without its ending. */

@@ -5,6 +5,7 @@
 import { fromFileUrl } from "@std/path";
 import { fillPhilox } from "../../core/tensor/philox.ts";
 import recorded from "../fixtures/feature_metrics.json" with { type: "json" };
+import { findPython } from "./python.ts";
 
 /** The program's answers. */
 export type FeatureMetrics = typeof recorded;
@@ -49,22 +50,12 @@ export async function askSciPy<Part extends keyof FeatureMetrics>(
   part: Part,
 ): Promise<FeatureMetrics[Part] | undefined> {
   const script = fromFileUrl(new URL("./feature_metrics.py", import.meta.url));
-  for (const python of ["python3", "/usr/bin/python3"]) {
-    try {
-      const has = await new Deno.Command(python, {
-        args: ["-c", "import scipy"],
-        stdout: "null",
-        stderr: "null",
-      }).output();
-      if (!has.success) continue;
-    } catch {
-      continue; // No such program.
-    }
-    const { success, stdout, stderr } = await new Deno.Command(python, {
-      args: ["-B", script, part],
-      env: { OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1" },
-    }).output();
-    if (!success) throw new Error(`${script} failed: ${new TextDecoder().decode(stderr)}`);
-    return JSON.parse(new TextDecoder().decode(stdout))[part];
-  }
+  const python = await findPython("scipy");
+  if (!python) return undefined;
+  const { success, stdout, stderr } = await new Deno.Command(python, {
+    args: ["-B", script, part],
+    env: { OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1" },
+  }).output();
+  if (!success) throw new Error(`${script} failed: ${new TextDecoder().decode(stderr)}`);
+  return JSON.parse(new TextDecoder().decode(stdout))[part];
 }

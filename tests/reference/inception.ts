@@ -9,6 +9,7 @@ import { decodeSafetensors, encodeSafetensors } from "../../core/formats/safeten
 import { inceptionParameters } from "../../core/metrics/inception_weights.ts";
 import { type TensorRecord, tf } from "../../core/tensor/mod.ts";
 import { randomInceptionWeights } from "./inception_weights.ts";
+import { findPython } from "./python.ts";
 
 /** Of the weights. */
 export const inceptionSeed = 7;
@@ -54,19 +55,8 @@ export interface InceptionAnswer {
 }
 
 /** A Python that has PyTorch and torchvision, if there is one. */
-export async function findTorchvision(): Promise<string | undefined> {
-  for (const python of ["python3", "/usr/bin/python3"]) {
-    try {
-      const command = new Deno.Command(python, {
-        args: ["-c", "import torchvision"],
-        stdout: "null",
-        stderr: "null",
-      });
-      if ((await command.output()).success) return python;
-    } catch {
-      // No such program.
-    }
-  }
+export function findTorchvision(): Promise<string | undefined> {
+  return findPython("torchvision");
 }
 
 /** Runs `inception.py` with these arguments. */

@@ -8,6 +8,7 @@ import { mlpPotential } from "../../core/potential/mlp.ts";
 import { openDevice, randomKey, type TensorRecord, tf } from "../../core/tensor/mod.ts";
 import { fillPhilox } from "../../core/tensor/philox.ts";
 import { perturbedPotential } from "../perturbed_potential.ts";
+import { findPython } from "./python.ts";
 
 /** The flow: three dimensions, a prior that is not of unit width. */
 export const path = gaussianPath({ omega: 1.5 });
@@ -51,16 +52,8 @@ export function likelihoodRequest(
 }
 
 /** A Python that has SciPy, if there is one. */
-export async function findSciPy(): Promise<string | undefined> {
-  for (const python of ["python3", "/usr/bin/python3"]) {
-    try {
-      const args = ["-c", "import scipy.integrate"];
-      const command = new Deno.Command(python, { args, stdout: "null", stderr: "null" });
-      if ((await command.output()).success) return python;
-    } catch {
-      // No such program.
-    }
-  }
+export function findSciPy(): Promise<string | undefined> {
+  return findPython("scipy.integrate");
 }
 
 /** What SciPy answers: log densities in nats. */

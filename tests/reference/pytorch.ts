@@ -5,24 +5,14 @@ import { fromFileUrl } from "@std/path";
 import { decodeSafetensors, encodeSafetensors } from "../../core/formats/safetensors.ts";
 import type { Tensor } from "../../core/tensor/mod.ts";
 import type { Case, CaseInputs } from "./cases.ts";
+import { findPython } from "./python.ts";
 
 /** Arrays by name: "phi", "velocity", "loss" and "gradients/NAME". */
 export type Answer = Record<string, ArrayLike<number>>;
 
 /** A Python that has PyTorch, if there is one. */
-export async function findPyTorch(): Promise<string | undefined> {
-  for (const python of ["python3", "/usr/bin/python3"]) {
-    try {
-      const command = new Deno.Command(python, {
-        args: ["-c", "import torch.nn.utils.stateless"],
-        stdout: "null",
-        stderr: "null",
-      });
-      if ((await command.output()).success) return python;
-    } catch {
-      // No such program.
-    }
-  }
+export function findPyTorch(): Promise<string | undefined> {
+  return findPython("torch.nn.utils.stateless");
 }
 
 /** What PyTorch makes of a case, in float64. */

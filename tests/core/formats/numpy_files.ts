@@ -1,6 +1,7 @@
 /** @file .npz files that NumPy wrote, and NumPy as a reader of ours where it is installed. */
 import { fromFileUrl } from "@std/path";
 import recorded from "../../fixtures/npz.json" with { type: "json" };
+import { findPython } from "../../reference/python.ts";
 
 /** What tests/reference/npz.py writes; files in base64. */
 export const numpyFiles = recorded as {
@@ -22,7 +23,7 @@ export interface ReadArray {
 export async function loadByNumpy(
   bytes: Uint8Array,
 ): Promise<Record<string, ReadArray> | undefined> {
-  const python = await findNumpy();
+  const python = await findPython("numpy");
   if (!python) return undefined;
   const path = await Deno.makeTempFile({ suffix: ".npz" });
   try {
@@ -33,13 +34,6 @@ export async function loadByNumpy(
     return JSON.parse(new TextDecoder().decode(stdout));
   } finally {
     await Deno.remove(path);
-  }
-}
-
-async function findNumpy(): Promise<string | undefined> {
-  for (const python of ["python3", "/usr/bin/python3"]) {
-    const found = await run(python, ["-c", "import numpy"]).catch(() => undefined);
-    if (found?.success) return python;
   }
 }
 
