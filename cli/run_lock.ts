@@ -28,7 +28,7 @@ export async function lockRun(
     const path = join(directory, LOCK_FILE);
     const file = await Deno.open(path, { read: true, write: true, create: true });
     try {
-      if (!await file.tryLock(true)) throw await inUse(path, `${what} ${location}`);
+      if (!await tryTwice(file)) throw await inUse(path, `${what} ${location}`);
       await file.truncate(0);
       await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
       return file;
@@ -37,6 +37,16 @@ export async function lockRun(
       throw error;
     }
   });
+}
+
+/** How long a look at the lock may take, of a program that shows whether a run is under way. */
+const LOOK_MILLISECONDS = 20;
+
+/** Takes the lock, also where another program has just been looking whether it is free. */
+async function tryTwice(file: Deno.FsFile): Promise<boolean> {
+  if (await file.tryLock(true)) return true;
+  await new Promise((resolve) => setTimeout(resolve, LOOK_MILLISECONDS));
+  return await file.tryLock(true);
 }
 
 async function inUse(path: string, place: string): Promise<VapoError> {

@@ -75,6 +75,7 @@ async function buildClient(): Promise<void> {
     configFile: false,
     publicDir: false,
     logLevel: "warn",
+    oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
     plugins: plugins(),
     worker: { format: "es", plugins },
     build: {
@@ -86,6 +87,7 @@ async function buildClient(): Promise<void> {
       chunkSizeWarningLimit: 4000,
       rolldownOptions: {
         input: join(root, "client.ts"),
+        checks: { pluginTimings: false },
         output: { entryFileNames: "client.js" },
       },
     },

@@ -1,26 +1,16 @@
 /**
- * @file Seven two-dimensional distributions, each drawn by a pure function of a random key made of
- * tensor operations alone: sample i is the same whatever the number of samples, and a tracer can
- * record the draw. All span about [−4, 4]².
- *
- * The shapes are those that the field draws: the ring and the grid of Gaussians of "Unrolled
- * Generative Adversarial Networks" (Metz et al. 2017) and "PacGAN" (Lin et al. 2018), the moons and
- * the swiss roll of scikit-learn (`make_moons`, `make_swiss_roll`), the pinwheel of "Composing
- * Graphical Models with Neural Networks" (Johnson et al. 2016), the checkerboard and the rings of
- * FFJORD's toy data (Grathwohl et al. 2019).
+ * @file Seven two-dimensional distributions, and points that somebody has drawn, each drawn from by a
+ * pure function of a random key made of tensor operations alone: sample i is the same whatever the
+ * number of samples, and a tracer can record the draw. The seven span about [−4, 4]². All can be had
+ * with another noise and other weights of their components.
+ * `toy_families.ts` has the shapes.
  */
 
-import { type GaussianMixture, mixtureLogDensity } from "../homotopy/gaussian_mixture.ts";
-import {
-  fork,
-  randomIndices,
-  type RandomKey,
-  randomNormal,
-  randomUniform,
-  type Tensor,
-  type Tensor2D,
-  tf,
-} from "../tensor/mod.ts";
+import { ConfigError } from "../errors.ts";
+import type { GaussianMixture } from "../homotopy/gaussian_mixture.ts";
+import type { RandomKey, Tensor2D } from "../tensor/mod.ts";
+import { drawnPoints, families, type Family } from "./toy_families.ts";
+import { probabilities } from "./weighted_draws.ts";
 
 /** A distribution that samples are drawn from, as a function of a key alone. */
 export interface Distribution {
@@ -28,6 +18,10 @@ export interface Distribution {
   readonly name: string;
   /** d: how many numbers a sample has. */
   readonly dimension: number;
+  /** Standard deviation of its isotropic noise, in data units; 0 for none. */
+  readonly noise: number;
+  /** What it is composed of, in words, in the order of weights; empty for what is one piece. */
+  readonly components: readonly string[];
   /** The mixture of Gaussians that this is, where it is one. */
   readonly mixture?: GaussianMixture;
   /** The probability density at n points (n·d numbers, row by row), where it is a closed form. */
@@ -37,6 +31,16 @@ export interface Distribution {
    * the caller.
    */
   sample(n: number, key: RandomKey): Tensor2D;
+}
+
+/** What of a distribution is not its own, as a configuration's `data.distribution` says it. */
+export interface DistributionOptions {
+  /** Standard deviation of the isotropic noise in data units, at least 0; null is its own. */
+  readonly noise: number | null;
+  /** Of its components, at least 0, of any scale; null is its own, which are equal. */
+  readonly weights: readonly number[] | null;
+  /** Of "points", where they are; null for the others. */
+  readonly points: readonly (readonly [number, number])[] | null;
 }
 
 /**
@@ -63,169 +67,13 @@ export const toyNames = [
 /** The name of a two-dimensional distribution. */
 export type ToyName = typeof toyNames[number];
 
-/** A column of uniform draws in (0, 1): [n, 1]. */
-function uniform(key: RandomKey, label: string, n: number): Tensor {
-  return randomUniform(fork(key, label), [n, 1]);
-}
-
-/** A column of integers 0 … count − 1 in float32: [n, 1]. */
-function integer(key: RandomKey, label: string, n: number, count: number): Tensor {
-  return tf.floor(tf.mul(uniform(key, label, n), count));
-}
-
-/** Isotropic noise: [n, 2]. */
-function noise(key: RandomKey, n: number, std: number): Tensor {
-  return tf.mul(randomNormal(fork(key, "noise"), [n, 2]), std);
-}
-
-/** Points (radius cos angle, radius sin angle) from columns: [n, 2]. */
-function fromPolar(radius: Tensor | number, angle: Tensor): Tensor {
-  return tf.mul(radius, tf.concat([tf.cos(angle), tf.sin(angle)], 1));
-}
-
-function mixtureDistribution(name: string, mixture: GaussianMixture): Distribution {
-  return {
-    name,
-    dimension: 2,
-    mixture,
-    density: (x) =>
-      mixtureLogDensity(mixture, x, { alpha: 1, beta: 0, alphaDot: 0, betaDot: 0 }).map(Math.exp),
-    sample: (n, key) =>
-      tf.tidy(() => {
-        const component = randomIndices(fork(key, "component"), [n], mixture.means.length);
-        const means = tf.tensor2d(mixture.means.map((mean) => [...mean]));
-        return tf.add(tf.gather(means, component), noise(key, n, mixture.std)) as Tensor2D;
-      }),
-  };
-}
-
-/** Eight Gaussians of standard deviation 0.24 on a circle of radius 3.6. */
-const eightGaussians = mixtureDistribution("8gaussians", {
-  means: Array.from({ length: 8 }, (_, k) => {
-    const angle = 2 * Math.PI * k / 8;
-    return [3.6 * Math.cos(angle), 3.6 * Math.sin(angle)];
-  }),
-  std: 0.24,
-});
-
-/** Twenty-five Gaussians of standard deviation 0.12 on a square grid of spacing 1.8. */
-const twentyFiveGaussians = mixtureDistribution("25gaussians", {
-  means: Array.from({ length: 25 }, (_, k) => [
-    1.8 * (Math.floor(k / 5) - 2),
-    1.8 * (k % 5 - 2),
-  ]),
-  std: 0.12,
-});
-
-/** Two half circles that hold each other, of scikit-learn's `make_moons`, centred at the origin. */
-const twoMoons: Distribution = {
-  name: "2moons",
-  dimension: 2,
-  sample: (n, key) =>
-    tf.tidy(() => {
-      const upper = fromPolar(1, tf.mul(uniform(key, "angle", n), Math.PI));
-      // (cos t, sin t) about its moon's centre; the other moon is the same turned by 180° about
-      // the point (1/2, 1/4) that lies between the two.
-      const centred = tf.sub(upper, tf.tensor2d([[0.5, 0.25]]));
-      const sign = tf.sub(1, tf.mul(integer(key, "moon", n, 2), 2));
-      return tf.mul(tf.add(tf.mul(centred, sign), noise(key, n, 0.08)), 2.4) as Tensor2D;
-    }),
-};
-
-/** Five arms, each a Gaussian that is longer than wide and bent as it goes out. */
-const pinwheel: Distribution = {
-  name: "pinwheel",
-  dimension: 2,
-  sample: (n, key) =>
-    tf.tidy(() => {
-      const along = tf.add(tf.mul(randomNormal(fork(key, "radial"), [n, 1]), 0.3), 1);
-      const across = tf.mul(randomNormal(fork(key, "tangential"), [n, 1]), 0.1);
-      const arm = tf.mul(integer(key, "arm", n, 5), 2 * Math.PI / 5);
-      const angle = tf.add(arm, tf.mul(tf.exp(along), 0.25));
-      const cos = tf.cos(angle), sin = tf.sin(angle);
-      // The row vector (along, across) times [[cos, −sin], [sin, cos]], as in the source.
-      const x = tf.add(tf.mul(along, cos), tf.mul(across, sin));
-      const y = tf.sub(tf.mul(across, cos), tf.mul(along, sin));
-      return tf.mul(tf.concat([x, y], 1), 2.8) as Tensor2D;
-    }),
-};
-
-/** Eight of the sixteen squares of side 2 that tile [−4, 4]², those of one colour. */
-const checkerboard: Distribution = {
-  name: "checkerboard",
-  dimension: 2,
-  density: (x) =>
-    Float64Array.from({ length: x.length / 2 }, (_, i) => {
-      const column = Math.floor(x[2 * i] / 2), row = Math.floor(x[2 * i + 1] / 2);
-      const inside = Math.abs(column + 0.5) < 2 && Math.abs(row + 0.5) < 2;
-      return inside && (column + row) % 2 === 0 ? 1 / 32 : 0;
-    }),
-  sample: (n, key) =>
-    tf.tidy(() => {
-      const across = tf.mul(uniform(key, "x", n), 4);
-      const column = tf.floor(across);
-      const odd = tf.sub(column, tf.mul(tf.floor(tf.mul(column, 0.5)), 2));
-      const row = tf.sub(odd, tf.mul(integer(key, "row", n, 2), 2));
-      const x = tf.sub(across, 2), y = tf.add(row, uniform(key, "y", n));
-      return tf.mul(tf.concat([x, y], 1), 2) as Tensor2D;
-    }),
-};
-
-/** The spiral (t cos t, t sin t), t in [1.5π, 4.5π], scaled, with noise. */
-const swissroll: Distribution = {
-  name: "swissroll",
-  dimension: 2,
-  sample: (n, key) =>
-    tf.tidy(() => {
-      const t = tf.mul(tf.add(tf.mul(uniform(key, "angle", n), 2), 1), 1.5 * Math.PI);
-      return tf.add(fromPolar(tf.div(t, 3.5), t), noise(key, n, 0.15)) as Tensor2D;
-    }),
-};
-
-const RING_SPACING = 0.9, RING_STD = 0.096;
-
-/** Four circles about the origin, of radii 0.9, 1.8, 2.7 and 3.6, equally likely, with noise. */
-const rings: Distribution = {
-  name: "rings",
-  dimension: 2,
-  density: (x) =>
-    Float64Array.from({ length: x.length / 2 }, (_, i) => {
-      const radius = Math.hypot(x[2 * i], x[2 * i + 1]);
-      let sum = 0;
-      for (let k = 1; k <= 4; k++) sum += noisyCircleDensity(radius, k * RING_SPACING, RING_STD);
-      return sum / 4;
-    }),
-  sample: (n, key) =>
-    tf.tidy(() => {
-      const radius = tf.mul(tf.add(integer(key, "ring", n, 4), 1), RING_SPACING);
-      const angle = tf.mul(uniform(key, "angle", n), 2 * Math.PI);
-      return tf.add(fromPolar(radius, angle), noise(key, n, RING_STD)) as Tensor2D;
-    }),
-};
-
-/**
- * The density in the plane, at distance r from the centre, of a circle of radius R blurred by
- * isotropic noise: exp(−(r² + R²)/2σ²) I₀(rR/σ²)/(2πσ²), in the form that does not overflow.
- */
-function noisyCircleDensity(r: number, circle: number, std: number): number {
-  const variance = std * std;
-  const scaled = scaledBesselI0(r * circle / variance);
-  return Math.exp(-((r - circle) ** 2) / (2 * variance)) * scaled / (2 * Math.PI * variance);
-}
-
-const I0_SMALL = [1, 3.5156229, 3.0899424, 1.2067492, 0.2659732, 0.0360768, 0.0045813];
-const I0_LARGE = [
-  ...[0.39894228, 0.01328592, 0.00225319, -0.00157565, 0.00916281],
-  ...[-0.02057706, 0.02635537, -0.01647633, 0.00392377],
-];
-
-/** exp(−z) I₀(z) for z ≥ 0, to 5e-7 of it (Abramowitz and Stegun 9.8.1 and 9.8.2). */
-function scaledBesselI0(z: number): number {
-  const polynomial = (coefficients: number[], t: number) =>
-    coefficients.reduceRight((sum, coefficient) => sum * t + coefficient, 0);
-  return z < 3.75
-    ? Math.exp(-z) * polynomial(I0_SMALL, (z / 3.75) ** 2)
-    : polynomial(I0_LARGE, 3.75 / z) / Math.sqrt(z);
+function distributionOf(
+  { make, ...family }: Family,
+  { noise, weights }: Omit<DistributionOptions, "points">,
+): Distribution {
+  const std = noise ?? family.noise;
+  const shares = probabilities(weights, family.components.length, family.name);
+  return { ...family, dimension: 2, noise: std, ...make({ noise: std, weights: shares }) };
 }
 
 /**
@@ -241,12 +89,90 @@ function scaledBesselI0(z: number): number {
  * assertEquals(toyDistributions["8gaussians"].mixture?.means.length, 8);
  * ```
  */
-export const toyDistributions: Readonly<Record<ToyName, Distribution>> = {
-  "8gaussians": eightGaussians,
-  "25gaussians": twentyFiveGaussians,
-  "2moons": twoMoons,
-  pinwheel,
-  checkerboard,
-  swissroll,
-  rings,
-};
+export const toyDistributions: Readonly<Record<ToyName, Distribution>> = Object.fromEntries(
+  toyNames.map((name) => [name, distributionOf(families[name], { noise: null, weights: null })]),
+) as Record<ToyName, Distribution>;
+
+/** How many points can be drawn. */
+export const MOST_POINTS = 4096;
+/** How far coordinates of drawn points, and noise, may go. */
+export const FARTHEST = 100;
+
+/**
+ * A distribution of the plane as a configuration has it: with another noise, other weights of its
+ * components, or made of points that somebody has drawn (a Gaussian about each, of standard deviation
+ * 0.2 where nothing is said). A noise of 0 leaves shapes without a width, and with no `density` but
+ * the checkerboard's; the exact answers of mixtures then hold before the end of a path.
+ *
+ * @param data its name and, where it is not as it is by itself, what differs: a configuration's
+ * section `data`
+ * @returns with nothing that differs, that of {@link toyDistributions}
+ * @throws {ConfigError} for a noise below 0, weights that are not one a component, points for another
+ * name than "points" or none for that
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { configuredDistribution } from "vapo";
+ * const distribution = { noise: null, weights: [3, 1], points: null };
+ * const moons = configuredDistribution({ name: "2moons", distribution });
+ * assertEquals(moons.components, ["upper moon", "lower moon"]);
+ * const drawn = { noise: 0.1, weights: null, points: [[0, 0], [1, 2]] as [number, number][] };
+ * const points = configuredDistribution({ name: "points", distribution: drawn });
+ * assertEquals(points.mixture, { means: [[0, 0], [1, 2]], std: 0.1 });
+ * ```
+ */
+export function configuredDistribution(
+  { name, distribution }: {
+    readonly name: ToyName | "points";
+    readonly distribution?: DistributionOptions | null;
+  },
+): Distribution {
+  const { noise = null, weights = null, points = null } = distribution ?? {};
+  checkNoise(noise);
+  checkPoints(name, points);
+  if (name === "points") return distributionOf(drawnPoints(points!), { noise, weights });
+  if (noise === null && weights === null) return toyDistributions[name];
+  return distributionOf(families[name], { noise, weights });
+}
+
+function checkNoise(noise: number | null): void {
+  if (noise === null || (noise >= 0 && noise <= FARTHEST)) return;
+  throw new ConfigError(
+    `data.distribution.noise is ${noise}: expected a standard deviation from 0 to ${FARTHEST}, or ` +
+      "null for the distribution's own",
+  );
+}
+
+function checkPoints(name: string, points: DistributionOptions["points"]): void {
+  const said = "data.distribution.points";
+  if ((name === "points") !== (points !== null)) {
+    throw new ConfigError(
+      points === null
+        ? `${said} is null for data "points": expected 1 to ${MOST_POINTS} points, as in ` +
+          'data.distribution={"points":[[0,0],[1,2]]}'
+        : `${said} has ${counted(points)} for data "${name}": expected null; to train on ` +
+          'points, set data.name to "points"',
+    );
+  }
+  if (points === null) return;
+  if (points.length < 1 || points.length > MOST_POINTS) {
+    throw new ConfigError(
+      `${said} has ${counted(points)}: expected 1 to ${MOST_POINTS}; ` +
+        (points.length === 0 ? "add one" : "leave some out"),
+    );
+  }
+  const wrong = points.findIndex((point) =>
+    point.length !== 2 || !point.every((value) => Math.abs(value) <= FARTHEST)
+  );
+  if (wrong < 0) return;
+  throw new ConfigError(
+    `${said} has ${JSON.stringify(points[wrong])} at place ${
+      wrong + 1
+    }: expected two coordinates ` +
+      `from -${FARTHEST} to ${FARTHEST}`,
+  );
+}
+
+function counted({ length }: readonly unknown[]): string {
+  return length === 1 ? "1 point" : `${length} points`;
+}

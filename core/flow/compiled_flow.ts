@@ -31,38 +31,48 @@ export interface FlowFunction<A extends readonly Tensor[]> {
   readonly call: (u: number, ...samples: A) => Tensor;
   /** Other values for the constants, of the same names and shapes; they stay the caller's. */
   bind(constants: TensorRecord): void;
+  /** Other parameters, likewise, of a function of parameters that change. */
+  bindParameters(parameters: TensorRecord): void;
   /** Frees what was compiled. */
   dispose(): void;
 }
 
 /**
+ * Whether parameters stay as they are, so that what follows from them alone is computed once, or
+ * change between the calls of a program.
+ */
+export type ParameterUse = "fixed" | "changing";
+
+/**
  * A function of samples [n, …], times [n], parameters and constants, compiled where the device
- * compiles, for parameters that stay as they are. Constants are what is the same in many calls, and
- * may be bound anew between them.
+ * compiles. Constants are what is the same in many calls, and may be bound anew between them.
  *
  * @param f gives one tensor
  * @param samples of the shapes that it will be called with
  * @param constants must stay alive only where nothing is compiled
+ * @param use whether other parameters will be bound
  */
 export async function flowFunction<const A extends readonly Tensor[]>(
   f: (samples: A, time: Tensor, parameters: TensorRecord, constants: TensorRecord) => Tensor,
   samples: A,
   parameters: TensorRecord,
   constants: TensorRecord = {},
+  use: ParameterUse = "fixed",
 ): Promise<FlowFunction<A>> {
   const n = samples[0].shape[0];
   if (!compilesPrograms()) {
-    let bound = constants;
+    let bound = constants, boundParameters = parameters;
     return {
-      call: (u, ...samples) => tf.tidy(() => f(samples, tf.fill([n], u), parameters, bound)),
+      call: (u, ...samples) => tf.tidy(() => f(samples, tf.fill([n], u), boundParameters, bound)),
       bind: (constants) => bound = constants,
+      bindParameters: (parameters) => boundParameters = parameters,
       dispose() {},
     };
   }
   const program = jit(
     (samples: A, u: Tensor, parameters: TensorRecord, constants: TensorRecord) =>
       f(samples, timesOf(samples[0], u), parameters, constants),
-    { static: [2] },
+    { static: use === "fixed" ? [2] : [] },
   );
   const zero = tf.scalar(0);
   const session = await program.load(samples, zero, parameters, constants)
@@ -77,6 +87,7 @@ export async function flowFunction<const A extends readonly Tensor[]>(
       return session.results();
     },
     bind: (constants) => session.write(3, constants),
+    bindParameters: (parameters) => session.write(2, parameters),
     dispose: () => session.dispose(),
   };
 }
@@ -85,6 +96,8 @@ export async function flowFunction<const A extends readonly Tensor[]>(
 export interface FlowFunctions {
   readonly velocity: VelocityField;
   readonly hessianProduct: (u: number, x: Tensor, w: Tensor) => Promise<Tensor>;
+  /** Other parameters that change; they have to stay alive until the next ones are bound. */
+  bindParameters(parameters: TensorRecord): Promise<void>;
   /** Frees what was compiled. */
   dispose(): void;
 }
@@ -94,12 +107,16 @@ export async function flowFunctions(
   potential: Potential,
   parameters: TensorRecord,
   x: Tensor,
+  use: ParameterUse = "fixed",
 ): Promise<FlowFunctions> {
   const velocity = await flowFunction(
     ([x], time, parameters) => velocityAt(potential, parameters, x, time),
     [x],
     parameters,
+    {},
+    use,
   );
+  let bound = parameters;
   let product: Promise<FlowFunction<readonly [Tensor, Tensor]>> | undefined;
   return {
     velocity: velocity.call,
@@ -107,9 +124,16 @@ export async function flowFunctions(
       product ??= flowFunction(
         ([x, w], time, parameters) => hessianProductAt(potential, parameters, x, w, time),
         [x, w],
-        parameters,
+        bound,
+        {},
+        use,
       );
       return (await product).call(u, x, w);
+    },
+    async bindParameters(parameters) {
+      bound = parameters;
+      velocity.bindParameters(parameters);
+      (await product)?.bindParameters(parameters);
     },
     dispose() {
       velocity.dispose();
@@ -137,6 +161,8 @@ export interface CompiledSteps {
    * draws.
    */
   start(x0: Tensor, rows: StepRows, key?: RandomKey): void;
+  /** Other parameters, of a solver of parameters that change. */
+  bindParameters(parameters: TensorRecord): void;
   /** Takes so many steps. */
   run(steps: number): void;
   /** The present position, [n, …sampleShape]; it belongs to the caller. */
@@ -196,6 +222,7 @@ async function compiledSteps(
   parameters: TensorRecord,
   x0: Tensor,
   rows: StepRows,
+  use: ParameterUse,
   key?: RandomKey,
 ): Promise<CompiledSteps> {
   const columns = rows[0].length, capacity = stepCapacity(rows.length);
@@ -221,7 +248,7 @@ async function compiledSteps(
         state: { x: next, step: done, firstNonFinite: tf.where(bad, done, firstNonFinite) },
       };
     },
-    { donate: true, static: [1] },
+    { donate: true, static: use === "fixed" ? [1] : [] },
   );
   const startState = (x0: Tensor, rows: StepRows, key?: RandomKey) =>
     tf.tidy(() => ({
@@ -242,6 +269,7 @@ async function compiledSteps(
       session.write(3, made.key);
       tf.dispose(made as never);
     },
+    bindParameters: (parameters) => session.write(1, parameters),
     run: (steps) => session.run(steps),
     position() {
       const { x, step, firstNonFinite } = state();
@@ -281,6 +309,7 @@ export function compiledRungeKutta(
   tableau: Tableau,
   grid: readonly number[],
   x0: Tensor,
+  use: ParameterUse = "fixed",
 ): Promise<CompiledSteps> {
   return compiledSteps(
     (x, _step, [h, ...times], parameters) => {
@@ -298,6 +327,7 @@ export function compiledRungeKutta(
     parameters,
     x0,
     rungeKuttaRows(tableau, grid),
+    use,
   );
 }
 
@@ -340,6 +370,7 @@ export function compiledSde(
   x0: Tensor,
   until: number,
   settings: SdeSettings,
+  use: ParameterUse = "fixed",
 ): Promise<CompiledSteps> {
   const { method, key } = settings;
   return compiledSteps(
@@ -354,6 +385,7 @@ export function compiledSde(
     parameters,
     x0,
     sdeRows(path, until, settings),
+    use,
     key,
   );
 }
@@ -378,6 +410,7 @@ export function compiledLangevin(
   parameters: TensorRecord,
   x0: Tensor,
   settings: LangevinSettings,
+  use: ParameterUse = "fixed",
 ): Promise<CompiledSteps> {
   const { key } = settings;
   return compiledSteps(
@@ -389,6 +422,7 @@ export function compiledLangevin(
     parameters,
     x0,
     langevinRows(settings),
+    use,
     key,
   );
 }

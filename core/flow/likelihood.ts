@@ -4,10 +4,11 @@
  * the integral of ΔΦ.
  */
 import { VapoError } from "../errors.ts";
+import type { Turns } from "../pauses.ts";
 import { fork, type RandomKey, type Tensor, type TensorRecord, tf } from "../tensor/mod.ts";
 import type { GaussianPath } from "../homotopy/gaussian_path.ts";
 import { type Potential, sampleSize } from "../potential/potential.ts";
-import { flowFunction } from "./compiled_flow.ts";
+import { flowFunction, type ParameterUse } from "./compiled_flow.ts";
 import { keptPrograms } from "./kept_programs.ts";
 import { solveOde } from "./ode/solve_ode.ts";
 import { terminalTime } from "./terminal_time.ts";
@@ -81,6 +82,8 @@ export interface LikelihoodSettings extends Omit<LikelihoodOptions, "hutchinson"
   readonly time?: number | null;
   /** Probes of {@link hutchinsonLaplacian} for each point; 0, the default: an exact Laplacian. */
   readonly probes?: number;
+  /** "changing" where other parameters will be bound; default "fixed". */
+  readonly use?: ParameterUse;
 }
 
 /** Log densities of points. */
@@ -102,14 +105,26 @@ export interface Likelihood {
    * @param options.key what the probes are a function of, `firstSample` being the number of the first
    * point; needed where there are probes
    * @param options.signal ends it early; the promise then rejects with the signal's reason
+   * @param options.turns how often the event loop gets a turn between steps; default every 50 ms
    * @throws {VapoError} for points that are not whole or not finite, for probes without a key, or
    * where too many steps would be needed
    * @throws {NonFiniteError} where the flow stops being finite
    */
   estimate(
     points: Float64Array,
-    options?: { readonly key?: RandomKey; readonly signal?: AbortSignal },
+    options?: {
+      readonly key?: RandomKey;
+      readonly signal?: AbortSignal;
+      readonly turns?: Turns;
+    },
   ): Promise<DensityEstimate>;
+  /**
+   * Other parameters for the estimates from now on, of the same names and shapes. They stay the
+   * caller's, and alive until others are bound.
+   *
+   * @throws {VapoError} for a likelihood whose parameters were said to be fixed
+   */
+  bind(parameters: TensorRecord): void;
   /** Frees what was compiled. */
   dispose(): void;
 }
@@ -150,7 +165,7 @@ export function openLikelihood(
   potential: Potential,
   parameters: TensorRecord,
   path: GaussianPath,
-  { time = null, rtol = 1e-4, atol = 1e-5, probes = 0 }: LikelihoodSettings = {},
+  { time = null, rtol = 1e-4, atol = 1e-5, probes = 0, use = "fixed" }: LikelihoodSettings = {},
 ): Likelihood {
   const begin = terminalTime(potential, path, time, "time");
   if (!(Number.isSafeInteger(probes) && probes >= 0)) {
@@ -159,8 +174,9 @@ export function openLikelihood(
   // One for whole batches, one for the last, which may be smaller.
   const kept = keptPrograms(2);
   const d = sampleSize(potential), width = d + Math.max(1, probes);
+  let bound = parameters;
   return {
-    async estimate(points, { key, signal } = {}) {
+    async estimate(points, { key, signal, turns } = {}) {
       const n = pointCount(points, d);
       if (probes > 0 && !key) {
         throw new VapoError(`${probes} probes without a key: expected what they are a function of`);
@@ -169,11 +185,12 @@ export function openLikelihood(
       try {
         const field = await kept.get(
           `[${n}]`,
-          () => augmentedField(potential, parameters, n, signs),
+          () => augmentedField(potential, bound, n, signs, use),
         );
+        if (use === "changing") field.bindParameters(bound);
         field.bind(signs);
         const end = withColumns(points, n, d, width);
-        const options = { rtol, atol, signal, space: augmentedSpace(d, width) };
+        const options = { rtol, atol, signal, turns, space: augmentedSpace(d, width) };
         const { y, nfev } = await solveOde(field.derivative, [begin, 0], end, options);
         return { ...densities(y, d, width, path.options.omega), evaluations: nfev };
       } catch (error) {
@@ -182,6 +199,14 @@ export function openLikelihood(
       } finally {
         tf.dispose(signs);
       }
+    },
+    bind(parameters) {
+      if (use === "fixed") {
+        throw new VapoError(
+          'the parameters of this likelihood are fixed: expected one opened with use "changing"',
+        );
+      }
+      bound = parameters;
     },
     dispose: () => kept.dispose(),
   };
@@ -209,6 +234,7 @@ function drawnSigns(key: RandomKey, shape: number[], probes: number): TensorReco
 interface AugmentedField {
   derivative(u: number, state: Float64Array): Promise<Float64Array>;
   bind(signs: TensorRecord): void;
+  bindParameters(parameters: TensorRecord): void;
   dispose(): void;
 }
 
@@ -217,6 +243,7 @@ async function augmentedField(
   parameters: TensorRecord,
   n: number,
   signs: TensorRecord,
+  use: ParameterUse,
 ): Promise<AugmentedField> {
   const shape = [n, ...potential.sampleShape], d = sampleSize(potential);
   const blank = tf.zeros(shape);
@@ -232,6 +259,7 @@ async function augmentedField(
     [blank],
     parameters,
     signs,
+    use,
   ).finally(() => blank.dispose());
   return {
     async derivative(u, state) {
@@ -241,6 +269,7 @@ async function augmentedField(
       return Float64Array.from(await result.data().finally(() => result.dispose()));
     },
     bind: field.bind,
+    bindParameters: field.bindParameters,
     dispose: field.dispose,
   };
 }

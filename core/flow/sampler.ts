@@ -14,7 +14,7 @@ import {
 } from "../tensor/mod.ts";
 import { NonFiniteError, VapoError } from "../errors.ts";
 import type { GaussianPath } from "../homotopy/gaussian_path.ts";
-import { pauses } from "../pauses.ts";
+import { pauses, type Turns } from "../pauses.ts";
 import { type Potential, sampleSize } from "../potential/potential.ts";
 import { requireWhole } from "../whole_number.ts";
 import {
@@ -24,6 +24,7 @@ import {
   type CompiledSteps,
   flowFunctions,
   langevinRows,
+  type ParameterUse,
   rungeKuttaRows,
   sdeRows,
   stepCapacity,
@@ -105,6 +106,8 @@ export interface SampleOptions {
   readonly batchSize?: number | null;
   /** Ends the drawing early; the promise then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** How often the event loop gets a turn between steps. Default every 50 ms. */
+  readonly turns?: Turns;
   /** Called after each batch with the number of samples done. */
   readonly onProgress?: (done: number) => void;
   /** The prior draws to start from, [n, …sampleShape] row by row, in place of those of the seed. */
@@ -177,6 +180,13 @@ export async function drawSamples(
 export interface Sampler {
   /** As {@link drawSamples}; one drawing must end before the next begins. */
   draw(options: SampleOptions): Promise<SampleResult>;
+  /**
+   * Other parameters for the drawings from now on, of the same names and shapes. They stay the
+   * caller's, and alive until others are bound.
+   *
+   * @throws {VapoError} for a sampler whose parameters were said to be fixed
+   */
+  bind(parameters: TensorRecord): void;
   /** Frees what was compiled; a later drawing compiles it anew. */
   dispose(): void;
 }
@@ -191,6 +201,8 @@ export interface Sampler {
  * @param path gives the prior's width, uMax and, to stochastic solvers, the score
  * @param programs how many compiled programs may be kept at a time; each holds the parameters and
  * the temporaries of a batch
+ * @param use "changing" where other parameters will be bound: what follows from parameters alone is
+ * then computed in every evaluation
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -214,17 +226,27 @@ export function openSampler(
   parameters: TensorRecord,
   path: GaussianPath,
   programs = 4,
+  use: ParameterUse = "fixed",
 ): Sampler {
   const kept = keptPrograms(programs);
+  let bound = parameters;
   return {
     async draw(options) {
       try {
-        return await drawBatches({ potential, parameters, path, kept }, options);
+        return await drawBatches({ potential, parameters: bound, path, kept, use }, options);
       } catch (error) {
         // What was running when it failed may be lost, and memory may be short.
         if (!(error instanceof RefusedDrawing)) kept.dispose();
         throw error;
       }
+    },
+    bind(parameters) {
+      if (use === "fixed") {
+        throw new VapoError(
+          'the parameters of this sampler are fixed: expected one that was opened with "changing"',
+        );
+      }
+      bound = parameters;
     },
     dispose: () => kept.dispose(),
   };
@@ -239,6 +261,7 @@ interface CompiledFlow {
   readonly parameters: TensorRecord;
   readonly path: GaussianPath;
   readonly kept: KeptPrograms;
+  readonly use: ParameterUse;
 }
 
 async function drawBatches(flow: CompiledFlow, options: SampleOptions): Promise<SampleResult> {
@@ -373,7 +396,7 @@ async function integrate(
 /** The values of samples after so many steps of Langevin refinement. */
 async function refine(problem: FlowProblem, y: Tensor, steps: number): Promise<Float32Array> {
   if (steps === 0) return await y.data() as Float32Array;
-  const { potential, parameters, path, until, key } = problem;
+  const { potential, parameters, path, until, key, use } = problem;
   const time = Math.min(until, path.uMax);
   let refined: Tensor;
   if (compilesPrograms()) {
@@ -384,7 +407,7 @@ async function refine(problem: FlowProblem, y: Tensor, steps: number): Promise<F
       "langevin",
       y,
       langevinRows(settings),
-      () => compiledLangevin(potential, parameters, y, settings),
+      () => compiledLangevin(potential, parameters, y, settings, use),
     );
     program.run(steps);
     refined = program.position();
@@ -402,7 +425,7 @@ async function refine(problem: FlowProblem, y: Tensor, steps: number): Promise<F
 
 /** The program of a fixed-step solver for batches like x0, at the start of its steps. */
 async function startedSteps(
-  { kept, key }: FlowProblem,
+  { kept, key, parameters, use }: FlowProblem,
   kind: string,
   x0: Tensor,
   rows: StepRows,
@@ -412,6 +435,7 @@ async function startedSteps(
     `${kind} ${stepCapacity(rows.length)} [${x0.shape}] ${key.stream}`,
     compile,
   );
+  if (use === "changing") program.bindParameters(parameters);
   program.start(x0, rows, key);
   return program;
 }
@@ -421,7 +445,7 @@ async function integrateOde(
   x0: Tensor,
   options: SampleOptions,
 ): Promise<Solved> {
-  const { solver, steps, rtol, atol, maxSteps, equalSteps = false, signal } = options;
+  const { solver, steps, rtol, atol, maxSteps, equalSteps = false, signal, turns } = options;
   const { doublePrecision = false } = options;
   const method = odeMethodName(solver);
   const fixed = equalSteps || !odeMethods[method].adaptive;
@@ -433,20 +457,23 @@ async function integrateOde(
     ...(maxSteps !== undefined && { maxSteps }),
     saveAt: problem.times,
     signal,
+    turns,
   };
   const tableau = explicitTableau(method);
   if (fixed && tableau) {
     const { grid } = odeSettings([0, problem.until], settings, 0);
     requireEvaluations(options, grid!.length * tableau.stages.length);
     if (compilesPrograms() && !doublePrecision) {
-      return await compiledExplicit(problem, x0, { method, tableau, grid: grid!, signal });
+      return await compiledExplicit(problem, x0, { method, tableau, grid: grid!, signal, turns });
     }
   }
-  const { potential, parameters, kept } = problem;
-  const { velocity, hessianProduct } = await kept.get(
+  const { potential, parameters, kept, use } = problem;
+  const functions = await kept.get(
     `velocity [${x0.shape}]`,
-    () => flowFunctions(potential, parameters, x0),
+    () => flowFunctions(potential, parameters, x0, use),
   );
+  if (use === "changing") await functions.bindParameters(parameters);
+  const { velocity, hessianProduct } = functions;
   const counted = evaluationCounter(options);
   const flow = { f: counted(velocity), jvp: counted(hessianProduct) };
   if (doublePrecision) return await solvedOnHost(problem, x0, flow, settings);
@@ -519,23 +546,22 @@ function evaluationCounter(options: SampleOptions) {
 async function compiledExplicit(
   problem: FlowProblem,
   x0: Tensor,
-  { method, tableau, grid, signal }: {
+  { method, tableau, grid, ...events }: {
     method: OdeMethodName;
     tableau: Tableau;
     grid: readonly number[];
-    signal?: AbortSignal;
-  },
+  } & Pick<SampleOptions, "signal" | "turns">,
 ): Promise<Solved> {
-  const { potential, parameters, times } = problem;
+  const { potential, parameters, times, use } = problem;
   const program = await startedSteps(
     problem,
     method,
     x0,
     rungeKuttaRows(tableau, grid),
-    () => compiledRungeKutta(potential, parameters, tableau, grid, x0),
+    () => compiledRungeKutta(potential, parameters, tableau, grid, x0, use),
   );
   const stops = times.map((time) => time === 0 ? 0 : grid.indexOf(time) + 1);
-  const { y, frames } = await runSteps(program, grid.length, stops, signal, (step) => {
+  const { y, frames } = await runSteps(program, grid.length, stops, events, (step) => {
     const t = step === 0 ? 0 : grid[step - 1];
     return `${method} at step ${step} (u = ${
       Number(t.toPrecision(6))
@@ -552,10 +578,10 @@ async function runSteps(
   program: CompiledSteps,
   steps: number,
   stops: readonly number[],
-  signal: AbortSignal | undefined,
+  { signal, turns }: Pick<SampleOptions, "signal" | "turns">,
   describe: (step: number) => string,
 ): Promise<{ y: Tensor; frames: Float32Array[] }> {
-  const pause = pauses(signal);
+  const pause = pauses(signal, turns);
   const frames: Float32Array[] = [];
   const saveDue = async (done: number) => {
     while (stops[frames.length] === done) {
@@ -569,7 +595,7 @@ async function runSteps(
     await pause();
     const stop = stops.find((stop) => stop > done) ?? steps;
     // Somebody who may abort gets a turn after a few steps.
-    const count = Math.min(stop - done, signal ? 4 : Infinity);
+    const count = Math.min(stop - done, turns ? 1 : signal ? 4 : Infinity);
     program.run(count);
     done += count;
     await saveDue(done);
@@ -584,8 +610,8 @@ async function integrateSde(
   x0: Tensor,
   options: SampleOptions,
 ): Promise<Solved> {
-  const { potential, parameters, path, until, times, key } = problem;
-  const { steps, noise, signal } = options;
+  const { potential, parameters, path, until, times, key, use } = problem;
+  const { steps, noise, signal, turns } = options;
   const method = options.solver as SdeMethod;
   const stops = times.map((time) => Math.round((time / until) * steps));
   const settings = sdeSettings(path, until, { method, steps, noise, key });
@@ -597,20 +623,20 @@ async function integrateSde(
       method,
       x0,
       sdeRows(path, until, settings),
-      () => compiledSde(potential, parameters, path, x0, until, settings),
+      () => compiledSde(potential, parameters, path, x0, until, settings, use),
     );
     const { y, frames } = await runSteps(
       program,
       steps,
       stops,
-      signal,
+      { signal, turns },
       () => sdeNotFinite(method, steps),
     );
     return { y, frames, nfev, hessianProducts: 0 };
   }
   const frames: Float32Array[] = [];
   let step = 0;
-  const pause = pauses(signal);
+  const pause = pauses(signal, turns);
   const { y } = await solveSde(velocityField(potential, parameters), path, x0, until, {
     ...settings,
     async onStep(_u, x) {

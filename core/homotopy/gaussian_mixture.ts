@@ -65,7 +65,7 @@ export function mixtureLogDensity(
   c: PathCoefficients<number>,
 ): Float64Array {
   const marginal = marginalMixture(mixture, x, c);
-  return posterior(marginal, x, c).logDensity;
+  return logDensities(marginal, x, c);
 }
 
 /**
@@ -231,27 +231,34 @@ function expansionRate(mixture: GaussianMixture, c: PathCoefficients<number>): n
   return drift / (c.alpha ** 2 * mixture.std ** 2 + c.beta ** 2);
 }
 
-/** Log densities (n) and responsibilities p(k given x) (n·count, row by row). */
-function posterior(marginal: MarginalMixture, x: Float64Array, c: PathCoefficients<number>) {
+/**
+ * log ρ̄ at each point, and for whoever asks the responsibilities p(k given x): one row at a time, for
+ * n·count numbers at once are more than memory has for a density on a grid.
+ */
+function logDensities(
+  marginal: MarginalMixture,
+  x: Float64Array,
+  c: PathCoefficients<number>,
+  onResponsibilities?: (row: Float64Array, i: number) => void,
+): Float64Array {
   const { dimension, count, means, weights, variance } = marginal;
-  const n = x.length / dimension;
-  const logDensity = new Float64Array(n);
-  const responsibilities = new Float64Array(n * count);
+  const logWeights = weights.map(Math.log), row = new Float64Array(count);
   const logNormaliser = 0.5 * dimension * Math.log(2 * Math.PI * variance);
-  for (let i = 0; i < n; i++) {
-    const row = responsibilities.subarray(i * count, (i + 1) * count);
+  return Float64Array.from({ length: x.length / dimension }, (_, i) => {
     for (let k = 0; k < count; k++) {
       let squared = 0;
       for (let j = 0; j < dimension; j++) {
         squared += (x[i * dimension + j] - c.alpha * means[k * dimension + j]) ** 2;
       }
-      row[k] = Math.log(weights[k]) - squared / (2 * variance);
+      row[k] = logWeights[k] - squared / (2 * variance);
     }
     const logSum = logSumExp(row);
-    for (let k = 0; k < count; k++) row[k] = Math.exp(row[k] - logSum);
-    logDensity[i] = logSum - logNormaliser;
-  }
-  return { logDensity, responsibilities };
+    if (onResponsibilities) {
+      for (let k = 0; k < count; k++) row[k] = Math.exp(row[k] - logSum);
+      onResponsibilities(row, i);
+    }
+    return logSum - logNormaliser;
+  });
 }
 
 /** Σ_k p(k given x) (p·m_k + q·(x − α m_k)) at each point: n·d numbers. */
@@ -263,17 +270,19 @@ function posteriorMean(
   q: number,
 ): Float64Array {
   const { dimension, count, means } = marginal;
-  const { responsibilities } = posterior(marginal, x, c);
-  return x.map((value, index) => {
-    const i = Math.floor(index / dimension);
-    const j = index % dimension;
-    let sum = 0;
-    for (let k = 0; k < count; k++) {
-      const mean = means[k * dimension + j];
-      sum += responsibilities[i * count + k] * (p * mean + q * (value - c.alpha * mean));
+  const result = new Float64Array(x.length);
+  logDensities(marginal, x, c, (responsibilities, i) => {
+    for (let j = 0; j < dimension; j++) {
+      const value = x[i * dimension + j];
+      let sum = 0;
+      for (let k = 0; k < count; k++) {
+        const mean = means[k * dimension + j];
+        sum += responsibilities[k] * (p * mean + q * (value - c.alpha * mean));
+      }
+      result[i * dimension + j] = sum;
     }
-    return sum;
   });
+  return result;
 }
 
 /**

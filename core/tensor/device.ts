@@ -119,8 +119,14 @@ export async function chooseDevice(name: DeviceName): Promise<DeviceInfo> {
   }
   if (!adapter) return { name: "wasm", reason: "no WebGPU adapter" };
   return adapter.software
-    ? { name: "wasm", reason: `the WebGPU adapter is software (${adapter.description})`, adapter }
-    : { name: "webgpu", reason: `hardware WebGPU adapter (${adapter.description})`, adapter };
+    ? { name: "wasm", reason: `the WebGPU adapter is software${nameOf(adapter)}`, adapter }
+    : { name: "webgpu", reason: `hardware WebGPU adapter${nameOf(adapter)}`, adapter };
+}
+
+/** An adapter's name in brackets; browsers often tell less than drivers do. */
+function nameOf({ vendor, architecture, description }: AdapterDescription): string {
+  const name = description || [vendor, architecture].filter(Boolean).join(" ");
+  return name === "" ? "" : ` (${name})`;
 }
 
 /**

@@ -100,6 +100,26 @@ async function writeState(
   });
 }
 
+/**
+ * Puts a checkpoint in its place whose tensors were kept elsewhere, alone. They are looked at when it
+ * is read.
+ *
+ * @param storage the run's directory
+ * @param step steps done
+ * @param tensors its `state.safetensors`
+ */
+export async function restoreCheckpoint(
+  storage: RunStorage,
+  step: number,
+  tensors: Uint8Array,
+): Promise<void> {
+  const facts = { version: VERSION, step };
+  await storage.writeDirectory(checkpointPath(step), {
+    [TENSORS]: tensors,
+    [FACTS]: encoder.encode(JSON.stringify(facts, null, 2) + "\n"),
+  });
+}
+
 /** Whether a tensor of the state is in a checkpoint: what is zero between two steps is not. */
 function isSaved(name: string): boolean {
   return !name.startsWith("accumulated/") && name !== "counters/part";

@@ -9,6 +9,7 @@ import { solverNames } from "../flow/sampler.ts";
 import { isSdeMethod } from "../flow/sde.ts";
 import { gaussianPath } from "../homotopy/gaussian_path.ts";
 import { schemaIssue } from "../schema_issue.ts";
+import { FARTHEST, MOST_POINTS } from "../data/toy.ts";
 import { deviceNames } from "../tensor/device.ts";
 import { configuredPotential } from "./configured_potential.ts";
 import { dataNames, isToy, sampleSpace, smallestSide } from "./data_sets.ts";
@@ -76,6 +77,18 @@ const evaluationSchema = z.strictObject({
 /** The paper's number of samples; nothing is evaluated unasked. */
 const noEvaluation = { every: null, n: 2500, metric: null, features: null };
 
+const coordinate = z.number().min(-FARTHEST).max(FARTHEST);
+
+const distributionSchema = z.strictObject({
+  /** Standard deviation of the isotropic noise, in data units; null is the distribution's own. */
+  noise: z.number().min(0).max(FARTHEST).nullable().default(null),
+  /** Of each component, at least 0, of any scale; null is the distribution's own, which are equal. */
+  weights: z.array(z.number().min(0)).min(1).max(MOST_POINTS).nullable().default(null),
+  /** Of data "points", and of no other, where they are: pairs [x, y]. */
+  points: z.array(z.tuple([coordinate, coordinate])).min(1).max(MOST_POINTS).nullable()
+    .default(null),
+});
+
 const configSchema = z.strictObject({
   /** The preset that the configuration started from. */
   preset: z.string(),
@@ -88,6 +101,8 @@ const configSchema = z.strictObject({
     directory: z.string().nullable(),
     /** The side of the images of data "folder"; null for all other data, whose size is known. */
     size: z.int().min(smallestSide).max(1024).nullable().default(null),
+    /** What of a distribution of the plane is not its own; null for nothing, and for images. */
+    distribution: distributionSchema.nullable().default(null),
     /** Whether each image is mirrored left to right with probability ½. */
     flip: z.boolean().default(false),
     /**
@@ -253,6 +268,12 @@ function checkTimes({ path, potential, sampling: { until, solver } }: RunConfig)
 
 /** The data and the potential fit each other. */
 function checkPotential({ data, potential }: RunConfig): void {
+  if (data.distribution !== null && !isToy(data.name)) {
+    throw new ConfigError(
+      `data.distribution is set for data "${data.name}", which are images: expected null; it says ` +
+        'what differs of a distribution of the plane, such as "8gaussians"',
+    );
+  }
   if ((data.name === "folder") !== (data.size !== null)) {
     throw new ConfigError(
       data.size === null
@@ -335,7 +356,9 @@ function knownKeys(path: readonly string[]): string[] {
 
 /** The schemas that a value may have. */
 function alternatives(schema: unknown): unknown[] {
-  if (schema instanceof z.ZodDefault) return alternatives(schema.unwrap());
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodNullable) {
+    return alternatives(schema.unwrap());
+  }
   return schema instanceof z.ZodDiscriminatedUnion ? [...schema.options] : [schema];
 }
 
@@ -398,7 +421,8 @@ function setKey(config: Record<string, unknown>, path: string[], value: unknown)
           `set ${name} itself`,
       );
     }
-    const inside = target[part];
+    // A section that is null, as data.distribution is by default, begins with all that it leaves out.
+    const inside = target[part] ??= {};
     if (!isSection(inside)) {
       throw new ConfigError(
         `--set: ${name} is ${JSON.stringify(inside)}: expected keys such as "${path.join(".")}"`,

@@ -2,7 +2,13 @@
  * @file The data sets that a run can be trained on: their names, and what their samples are like, which
  * is known without reading them.
  */
-import { type Distribution, toyDistributions, type ToyName, toyNames } from "../data/toy.ts";
+import {
+  configuredDistribution,
+  type Distribution,
+  type DistributionOptions,
+  type ToyName,
+  toyNames,
+} from "../data/toy.ts";
 import { type ImageFormat, imageShape, storedBytes } from "../data/images.ts";
 
 /** A set of images. */
@@ -69,18 +75,21 @@ type ImageSetName = keyof typeof imageSets;
  */
 export const dataNames = [
   ...toyNames,
+  "points",
   ...Object.keys(imageSets) as ImageSetName[],
   "folder",
 ] as const;
 
 /** The name of a data set. */
-export type DataName = ToyName | ImageSetName | "folder";
+export type DataName = ToyName | "points" | ImageSetName | "folder";
 
-/** Which data set, as a configuration's section says it. */
+/** Which data set, as a configuration's section says it: all that its samples' kind depends on. */
 export interface DataChoice {
   readonly name: DataName;
   /** The side of the images of "folder". */
   readonly size?: number | null;
+  /** What of a distribution is not its own, and where points are; default nothing. */
+  readonly distribution?: DistributionOptions | null;
 }
 
 /** What the samples of a data set are like: all that drawing samples needs to know of it. */
@@ -96,7 +105,9 @@ export interface SampleSpace {
 /**
  * What the samples of a data set are like, without reading it.
  *
- * @param choice the data set's name or, for "folder", with the side of its images
+ * @param choice the data set's name; for "folder", with the side of its images; for a distribution,
+ * with what of it is not its own
+ * @throws {ConfigError} where `distribution` does not fit the name, as {@link configuredDistribution}
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -110,7 +121,7 @@ export function sampleSpace(choice: DataName | DataChoice): SampleSpace {
   if (typeof choice === "string") return sampleSpace({ name: choice });
   const { name } = choice;
   if (isToy(name)) {
-    const distribution = toyDistributions[name];
+    const distribution = configuredDistribution({ name, distribution: choice.distribution });
     return { name, sampleShape: [distribution.dimension], distribution };
   }
   return { name, sampleShape: imageShape(imageSet(choice).format) };
@@ -121,7 +132,7 @@ export function imageSet({ name, size }: DataChoice): ImageSet {
   return name === "folder" ? colour("folder", size!, 0) : imageSets[name as ImageSetName];
 }
 
-/** Whether a data set is drawn from a distribution, not read from files. */
-export function isToy(name: DataName): name is ToyName {
-  return (toyNames as readonly string[]).includes(name);
+/** Whether a data set is drawn from a distribution of the plane, not read from files. */
+export function isToy(name: DataName): name is ToyName | "points" {
+  return name === "points" || (toyNames as readonly string[]).includes(name);
 }

@@ -14,16 +14,15 @@ import {
 import { type DataFiles, openPreparedSet, type PreparedSet } from "../data/prepared_set.ts";
 import { type BatchStreamOptions, openBatchStream } from "../data/batch_stream.ts";
 import { preparationCommand, readOriginalImages } from "../data/original_images.ts";
-import { toyDistributions } from "../data/toy.ts";
 import { FormatError, VapoError } from "../errors.ts";
 import { crc32 } from "../formats/crc32.ts";
 import { fork, type RandomKey, type Tensor, tf, wordsOfBytes } from "../tensor/mod.ts";
 import {
+  type DataChoice,
   type DataName,
   type ImageSet,
   imageSet,
   isResident,
-  isToy,
   type SampleSpace,
   sampleSpace,
 } from "./data_sets.ts";
@@ -49,11 +48,7 @@ export interface ImageFiles extends DataFiles {
 }
 
 /** A configuration's `data` section; what is left out is as in the section's defaults. */
-export interface DataOptions {
-  /** Which set. */
-  readonly name: DataName;
-  /** The side of the images of "folder". */
-  readonly size?: number | null;
+export interface DataOptions extends DataChoice {
   /** Whether each image is mirrored with probability ½. Default no. */
   readonly flip?: boolean;
   /** Whether it lies on the device or is read in batches; "auto", the default, goes by its size. */
@@ -135,8 +130,8 @@ export async function openDataSource(
 ): Promise<DataSource> {
   const options = typeof choice === "string" ? { name: choice } : choice;
   const space = sampleSpace(options);
-  if (isToy(options.name)) {
-    const { sample } = toyDistributions[options.name];
+  if (space.distribution) {
+    const { sample } = space.distribution;
     return { ...space, placement: null, flip: false, draw: sample, dispose() {} };
   }
   const set = imageSet(options);

@@ -56,6 +56,7 @@ const plane: RunConfig = {
     name: "8gaussians",
     directory: null,
     size: null,
+    distribution: null,
     flip: false,
     placement: "auto",
     bufferImages: 8192,

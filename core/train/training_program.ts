@@ -17,7 +17,13 @@ import { explainMemory } from "./memory.ts";
 import { stateShapes, streamedSpecs } from "./state_shapes.ts";
 import { disposeState, flattenState, type TrainingState, unflattenState } from "./state.ts";
 import { batchParts, drawBatch, drawWholeBatch } from "./training_batch.ts";
-import { excessOverMinimum, type StepMetrics, trainingStep, wholeStep } from "./training_step.ts";
+import {
+  excessOverMinimum,
+  mixtureOfData,
+  type StepMetrics,
+  trainingStep,
+  wholeStep,
+} from "./training_step.ts";
 import { type TrainingProblem } from "./training_problem.ts";
 
 /** A run's state on the device, and the step that moves it on. */
@@ -175,7 +181,7 @@ function compiledProgram(
 
   /** What {@link excessOverMinimum} says of the state before a step, on the step's batch. */
   const measureExcess = async () => {
-    if (!problem.data.distribution?.mixture) return {};
+    if (mixtureOfData(problem) === null) return {};
     const before = session.state();
     try {
       excess ??= jit((state: ProgramState) =>

@@ -12,6 +12,7 @@ import {
   type TensorRecord,
   tf,
 } from "../tensor/mod.ts";
+import type { GaussianMixture } from "../homotopy/gaussian_mixture.ts";
 import { energyExcess, type EnergyLoss, energyLoss, type PathBatch } from "../loss/energy_loss.ts";
 import { spectralRegularization } from "../loss/spectral_regularization.ts";
 import { clipByGlobalNorm, globalNorm } from "../optim/clipping.ts";
@@ -239,16 +240,30 @@ function noteNonFinite(
   return tf.where(tf.logicalAnd(stillGood, bad), number, firstNonFinite);
 }
 
+/** The least loss is a sum over pairs of a sample and a component; more of them fill the memory. */
+const MOST_PAIRS = 2 ** 23;
+
+/**
+ * The Gaussian mixture that the data is, where the least loss that there is can be computed of it: for
+ * 4,096 components with batches of up to 2,048 samples.
+ */
+export function mixtureOfData({ config, data }: TrainingProblem): GaussianMixture | null {
+  const mixture = data.distribution?.mixture;
+  if (!mixture || config.training.batchSize * mixture.means.length > MOST_PAIRS) return null;
+  return mixture;
+}
+
 /**
  * For data that is a Gaussian mixture, how far the state's potential is above the least loss that
- * there is, on the batch given; null for other data.
+ * there is, on the batch given; null for other data, and where there are too many components to sum
+ * over for each sample: see {@link mixtureOfData}.
  */
 export function excessOverMinimum(
-  { config, data, path, potential }: TrainingProblem,
+  problem: TrainingProblem,
   state: TrainingState,
   batch: PathBatch,
 ): { excess: Scalar; minimum: Scalar } | null {
-  const mixture = data.distribution?.mixture;
+  const { config, path, potential } = problem, mixture = mixtureOfData(problem);
   if (!mixture) return null;
   return energyExcess(potential, state.parameters, batch, path, mixture, config.loss);
 }

@@ -8,9 +8,18 @@ import type { DeviceInfo } from "../../core/tensor/device.ts";
 import type { MetricsLine } from "../../core/train/run_directory.ts";
 import type { LaboratorySettings } from "./settings.ts";
 
-/** The engine: one run at a time, and potentials that are kept. Every method may be called at any time. */
+/**
+ * The engine: one run at a time, and potentials that are kept. Every method may be called at any time:
+ * it waits for a run that is being opened, and what was under way when another run was opened is
+ * answered by that one. No event is sent of a run that was replaced.
+ */
 export interface LaboratoryEngine {
-  /** Starts a run anew, at step 0 and paused; the one before it is dropped. */
+  /**
+   * Starts a run anew, at step 0 and paused; the one before it is dropped. Of several calls in a row
+   * only the last opens a run, and all resolve with its facts.
+   *
+   * @throws {ConfigError} for settings that make no run; the present one stays then
+   */
   open(settings: LaboratorySettings): Promise<RunFacts>;
   /**
    * Opens a run that was trained elsewhere, at the checkpoint given, paused; it can go on.

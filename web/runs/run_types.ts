@@ -5,6 +5,7 @@
  * GET  /api/runs                                 RunSummary[], newest first
  * GET  /api/runs/NAME                            RunDetail
  * GET  /api/runs/NAME/events                     server-sent events, see RunEvents
+ * GET  /api/runs/NAME/events?after=ID            the same, as if ID had come as Last-Event-ID
  * GET  /api/runs/NAME/samples/step-00000500.png  the picture
  * GET  /api/runs/NAME/evaluation/FILE            report.html and its pictures
  * GET  /api/runs/NAME/files?step=N               RunFilesAnswer: a 2-D run for the laboratory
@@ -17,8 +18,9 @@
  * GET  /api/session                              {token}; POSTs carry it as x-vapo-token
  * ```
  *
- * What fails answers {error: one line} with 400, 403, 404, 409 (another training or flow is under way),
- * 413 or 500.
+ * What fails answers {error: one line} with 400, 403, 404, 405, 409 (another training or flow is under
+ * way), 413, 414, 415, 500 or 503 (too many connections). Events of a run that is not there yet wait for
+ * it.
  */
 import type { EvaluationLine, MetricsLine, SpeedLine } from "../../core/train/run_directory.ts";
 import type { RunConfig } from "../../core/train/config.ts";
@@ -48,6 +50,8 @@ export interface RunSummary {
   readonly loss: number | null;
   /** When its metrics last grew: milliseconds since 1970. */
   readonly modified: number;
+  /** The step of the newest picture of samples; null, or left out, where there is none. */
+  readonly newestSample?: number | null;
 }
 
 /** A run in full. */
@@ -77,11 +81,15 @@ export interface RunEvaluation {
   readonly energyHistogram: string | null;
   /** Other pictures, files of the evaluation directory. */
   readonly pictures: readonly string[];
+  /** What the pictures show, by file, from eval.json; left out where it is not known. */
+  readonly texts?: Readonly<Record<string, { readonly alt: string; readonly caption: string }>>;
 }
 
 /**
  * Server-sent events of a run, each with an `id` that says how far the files have been read: a
- * connection that comes back with Last-Event-ID gets what it has missed and nothing twice.
+ * connection that comes back with Last-Event-ID, or `?after=ID`, gets what it has missed and nothing
+ * twice. An id that the files no longer bear out (the run was begun anew) is answered by a rewind to
+ * step −1, which leaves no line, and everything from the start.
  */
 export interface RunEvents {
   /** Lines of metrics.jsonl, at most 1,000 an event. */
@@ -90,7 +98,10 @@ export interface RunEvents {
   readonly evaluations: readonly EvaluationLine[];
   /** The run went on from an earlier step: lines after it are void. */
   readonly rewind: { readonly step: number };
-  /** Whenever something of it has changed, `samples` and `checkpoints` included. */
+  /**
+   * Whenever something of it has changed, `samples` and `checkpoints` included; where that is no more
+   * than `step`, `loss` and `modified`, which the lines tell too, at most every five seconds.
+   */
   readonly detail: RunDetail;
 }
 

@@ -2,6 +2,7 @@
  * @file What the caller of a solver may choose, the defaults, and the checks.
  */
 import { VapoError } from "../../errors.ts";
+import type { Turns } from "../../pauses.ts";
 import type { VectorSpace } from "../vector_space.ts";
 import { type OdeMethodName, odeMethodName, odeMethods } from "./methods.ts";
 import type { JacobianProduct } from "./stepper.ts";
@@ -39,6 +40,8 @@ export interface OdeOptions<V> {
   readonly onStep?: (t: number, y: V) => void | Promise<void>;
   /** Ends the integration early; the promise then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** How often the event loop gets a turn between steps (every 50 ms). */
+  readonly turns?: Turns;
 }
 
 /** Options that are complete and in order. */
@@ -60,6 +63,7 @@ export interface OdeSettings<V> {
   readonly saveAt: readonly number[];
   readonly onStep?: (t: number, y: V) => void | Promise<void>;
   readonly signal?: AbortSignal;
+  readonly turns?: Turns;
 }
 
 /**

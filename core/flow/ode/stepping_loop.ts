@@ -37,7 +37,7 @@ export interface OdeRun<V> {
 /** Integrates by steps that end at given times. */
 export async function integrateFixed<V>(run: OdeRun<V>): Promise<void> {
   const { problem: { space }, stepper, settings } = run;
-  const pause = pauses(settings.signal);
+  const pause = pauses(settings.signal, settings.turns);
   let lastIsFinite: boolean | Promise<boolean> = true;
   const confirm = (finite: boolean) => {
     if (!finite) throw notFinite(run, "the state");
@@ -60,7 +60,7 @@ export async function integrateAdaptively<V>(run: OdeRun<V>): Promise<void> {
   const { problem, settings } = run;
   const { begin, end, direction, maxStep } = settings;
   const { controller, order } = controllerOf(settings.method);
-  const pause = pauses(settings.signal);
+  const pause = pauses(settings.signal, settings.turns);
   const span = Math.abs(end - begin);
   if (!await problem.space.isFinite(await problem.slope(run.state))) {
     throw notFinite(run, "the derivative");

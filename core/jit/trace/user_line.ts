@@ -33,7 +33,9 @@ export interface UserLine {
  */
 const DEPTHS = [28, 80];
 
-const own = withoutScheme(new URL("../", import.meta.url).href);
+// Two statements: bundlers take the usual form for the address of a file to be bundled.
+const here = import.meta.url;
+const own = withoutScheme(new URL("../", here).href);
 
 function withoutScheme(url: string): string {
   return url.startsWith("file://") ? url.slice(7) : url;

@@ -10,7 +10,7 @@ import {
   type ImageSize,
   imagesOfWords,
 } from "../../../core/data/images.ts";
-import { toyDistributions, toyNames } from "../../../core/data/toy.ts";
+import { configuredDistribution, toyDistributions, toyNames } from "../../../core/data/toy.ts";
 import { exactLaplacian, hutchinsonLaplacian, velocityAt } from "../../../core/flow/velocity.ts";
 import { gaussianPath } from "../../../core/homotopy/gaussian_path.ts";
 import { energyExcess, energyLoss } from "../../../core/loss/energy_loss.ts";
@@ -292,6 +292,27 @@ for (const name of toyNames) {
     () => [tf.scalar(3, "int32")],
     (step: Tensor) =>
       toyDistributions[name].sample(37, { seed: tf.tensor1d([7, 0], "int32"), step, stream: 0 }),
+  );
+}
+for (
+  const { name, weights, points = null } of [
+    { name: "2moons", weights: [1, 3] },
+    { name: "checkerboard", weights: [1, 2, 3, 0, 0, 0, 4, 5] },
+    {
+      name: "points",
+      weights: Array.from({ length: 131 }, (_, k) => k % 5),
+      points: Array.from({ length: 131 }, (_, k) => [k / 50, Math.sin(k)] as const),
+    },
+  ] as const
+) {
+  const { sample } = configuredDistribution({
+    name,
+    distribution: { noise: 0.1, weights, points },
+  });
+  program(
+    `weighted draws of ${name}`,
+    () => [tf.scalar(3, "int32")],
+    (step: Tensor) => sample(37, { seed: tf.tensor1d([7, 0], "int32"), step, stream: 0 }),
   );
 }
 program(

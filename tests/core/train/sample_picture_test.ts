@@ -32,6 +32,8 @@ Deno.test("a density is drawn where it is, whether in closed form or from draws"
   const drawn: Distribution = {
     name: "points",
     dimension: 2,
+    noise: 0,
+    components: [],
     sample: (n, key) => toyDistributions["8gaussians"].sample(n, key).mul(0.1).add([[3, 1.5]]),
   };
   for (const distribution of [closed, drawn]) {

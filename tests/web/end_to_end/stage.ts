@@ -56,8 +56,14 @@ async function serverArguments(): Promise<string[]> {
   return command.slice(1);
 }
 
-/** Starts the server; port 0 takes a free one. */
-export async function startServer(runs: string, port: number): Promise<RunningServer> {
+/** A port that nobody has now. */
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** Starts the server. */
+export async function startServer(runs: string, port = freePort()): Promise<RunningServer> {
   const process = new Deno.Command(Deno.execPath(), {
     args: [...await serverArguments(), "--runs", runs, "--port", String(port)],
     cwd: project,
@@ -92,7 +98,7 @@ export async function startServer(runs: string, port: number): Promise<RunningSe
 export async function withStage(use: (stage: Stage) => Promise<void>): Promise<void> {
   await buildClient();
   const runs = await Deno.makeTempDir({ prefix: "vapo-web-" });
-  let server = await startServer(runs, 0);
+  let server = await startServer(runs);
   const browser = await chromium.launch({
     executablePath: await chromiumPath(),
     args: [
@@ -125,7 +131,8 @@ export async function withStage(use: (stage: Stage) => Promise<void>): Promise<v
   } finally {
     await browser.close();
     await server.kill();
-    await Deno.remove(runs, { recursive: true });
+    // A training that a failed test has left may still be writing.
+    await Deno.remove(runs, { recursive: true }).catch(() => {});
   }
 }
 

@@ -1,0 +1,275 @@
+/**
+ * @file Composition: keeping potentials, and carrying particles in a weighted sum of them, the product
+ * of their densities (G. E. Hinton, "Training Products of Experts by Minimizing Contrastive
+ * Divergence", 2002).
+ */
+import { type Signal, useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import type { KeptPotential } from "../../laboratory/engine_types.ts";
+import type { LaboratoryStore } from "../../laboratory/store_types.ts";
+import { Choice } from "../curves/choice.tsx";
+import { formatCount } from "../curves/numbers.ts";
+import {
+  DEFAULT_WEIGHT,
+  type Part,
+  partOf,
+  type Parts,
+  partsOf,
+  subjectAfter,
+  sumInWords,
+  sumOf,
+  sumProblem,
+} from "./composition.ts";
+
+interface PanelProps {
+  readonly store: LaboratoryStore;
+}
+
+interface PartsProps extends PanelProps {
+  readonly parts: Signal<Parts>;
+}
+
+/** The panel. */
+export function CompositionPanel({ store }: PanelProps) {
+  const parts = useSignal<Parts>(partsOf(store.kept.peek(), store.subject.peek()));
+  const problem = useSignal<string | null>(null);
+  const kept = store.kept.value;
+  useEffect(() => {
+    const wanted = subjectAfter(store.subject.peek(), kept, parts.value);
+    if (JSON.stringify(wanted) !== JSON.stringify(store.subject.peek())) {
+      store.subject.value = wanted;
+    }
+  }, [kept, parts.value]);
+  return (
+    <section class="panel composition-panel" aria-labelledby="composition-panel-heading">
+      <h2 id="composition-panel-heading">Composition</h2>
+      <KeepForm store={store} parts={parts} problem={problem} />
+      {problem.value && <p class="notice bad" role="alert">{problem.value}</p>}
+      {kept.length === 0 ? <Guide /> : (
+        <>
+          <KeptList store={store} parts={parts} problem={problem} />
+          <SumChoice store={store} parts={parts} />
+        </>
+      )}
+      <Explanation />
+    </section>
+  );
+}
+
+function KeepForm({ store, parts, problem }: PartsProps & { problem: Signal<string | null> }) {
+  const name = useSignal("");
+  const busy = useSignal(false);
+  const standard = `${store.settings.value.data.name} ${store.step.value}`;
+  const keep = async (event: Event) => {
+    event.preventDefault();
+    if (busy.value) return;
+    busy.value = true;
+    problem.value = null;
+    try {
+      const made = await store.engine.keep(name.value.trim() || standard);
+      const others = store.kept.value.filter(({ id }) => id !== made.id);
+      store.kept.value = [...others, made];
+      parts.value = { ...parts.value, [made.id]: { chosen: true, weight: DEFAULT_WEIGHT } };
+      name.value = "";
+    } catch (error) {
+      problem.value = lineOf(error);
+    } finally {
+      busy.value = false;
+    }
+  };
+  return (
+    <form class="row end keep-form" onSubmit={keep}>
+      <div class="field">
+        <label for="composition-name">Keep the present potential as</label>
+        <input
+          id="composition-name"
+          type="text"
+          maxLength={60}
+          autocomplete="off"
+          placeholder={standard}
+          value={name.value}
+          onInput={({ currentTarget }) => name.value = currentTarget.value}
+        />
+      </div>
+      <button
+        type="submit"
+        class="button"
+        disabled={busy.value || store.status.value !== "ready"}
+      >
+        Keep
+      </button>
+    </form>
+  );
+}
+
+function lineOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function KeptList({ store, parts, problem }: PartsProps & { problem: Signal<string | null> }) {
+  const kept = store.kept.value;
+  const remove = async ({ id }: KeptPotential) => {
+    problem.value = null;
+    // What is to be gone leaves the sum before it is gone, so that nothing asks for it any more.
+    store.kept.value = store.kept.value.filter((one) => one.id !== id);
+    parts.value = Object.fromEntries(
+      Object.entries(parts.value).filter(([key]) => Number(key) !== id),
+    );
+    store.subject.value = subjectAfter(store.subject.value, store.kept.value, parts.value);
+    await store.engine.drop(id).catch((error) => problem.value = lineOf(error));
+  };
+  const change = (id: number, changes: Partial<Part>) =>
+    parts.value = { ...parts.value, [id]: { ...partOf(parts.value, id), ...changes } };
+  return (
+    <ul class="kept-list" aria-label="Kept potentials">
+      {kept.map((one) => (
+        <KeptRow
+          key={one.id}
+          kept={one}
+          part={partOf(parts.value, one.id)}
+          onChange={(changes) => change(one.id, changes)}
+          onRemove={() => remove(one)}
+        />
+      ))}
+    </ul>
+  );
+}
+
+function KeptRow(
+  { kept, part, onChange, onRemove }: {
+    readonly kept: KeptPotential;
+    readonly part: Part;
+    readonly onChange: (changes: Partial<Part>) => void;
+    readonly onRemove: () => void;
+  },
+) {
+  const { id, name, step, timeExplicit } = kept, { chosen, weight } = part;
+  const written = weight.toFixed(2).replace("-", "−");
+  return (
+    <li class="kept-row">
+      <label class="check kept-name">
+        <input
+          type="checkbox"
+          checked={chosen}
+          onChange={({ currentTarget }) => onChange({ chosen: currentTarget.checked })}
+        />
+        <span>
+          {name}{" "}
+          <span class="muted tabular">
+            step {formatCount(step)}
+            {timeExplicit ? "" : ", without time"}
+          </span>
+        </span>
+      </label>
+      <button type="button" class="button quiet" onClick={onRemove}>
+        Remove<span class="visually-hidden">{` ${name}`}</span>
+      </button>
+      <div class="field kept-weight">
+        <label for={`composition-weight-${id}`}>
+          Weight<span class="visually-hidden">{` of ${name}`}</span>{" "}
+          <span class="tabular slider-value" aria-hidden="true">{written}</span>
+        </label>
+        <input
+          id={`composition-weight-${id}`}
+          type="range"
+          min={0}
+          max={2}
+          step={0.05}
+          value={weight}
+          disabled={!chosen}
+          onInput={({ currentTarget }) => onChange({ weight: currentTarget.valueAsNumber })}
+        />
+      </div>
+    </li>
+  );
+}
+
+/** Whether the plane shows the sum, and what that is. */
+function SumChoice({ store, parts }: PartsProps) {
+  const kept = store.kept.value, sum = sumOf(kept, parts.value);
+  const shown = store.subject.value.kind === "sum" ? "sum" : "learned";
+  const amiss = sumProblem(kept, parts.value);
+  const count = sum?.kind === "sum" ? sum.terms.length : 0;
+  return (
+    <div class="sum-choice">
+      <Choice
+        name="composition-subject"
+        legend="The plane shows"
+        placed="above"
+        options={{ learned: "What is learned", ...(sum ? { sum: "The sum" } : {}) }}
+        value={shown}
+        onChange={(choice) =>
+          store.subject.value = choice === "sum" && sum ? sum : { kind: "learned" }}
+      />
+      <p class="tabular">
+        {count === 0 && "Tick two potentials to add them."}
+        {count === 1 && <>Φ = {sumInWords(kept, parts.value)}. Tick another to add it.</>}
+        {count > 1 && <>Φ = {sumInWords(kept, parts.value)}</>}
+      </p>
+      {amiss && <p class="notice">{amiss}</p>}
+      {shown === "sum" && <Refinement store={store} />}
+    </div>
+  );
+}
+
+/** Langevin steps at the end of the flow, which mend what the sum's flow gets wrong. */
+function Refinement({ store }: PanelProps) {
+  const steps = store.flowChoice.value.refineSteps ?? 0;
+  return (
+    <div class="field">
+      <label for="composition-refine">
+        Langevin refinement at the end{" "}
+        <span class="tabular slider-value" aria-hidden="true">{stepsInWords(steps)}</span>
+      </label>
+      <input
+        id="composition-refine"
+        type="range"
+        min={0}
+        max={200}
+        step={10}
+        value={steps}
+        aria-valuetext={stepsInWords(steps)}
+        onInput={({ currentTarget }) =>
+          store.flowChoice.value = {
+            ...store.flowChoice.peek(),
+            refineSteps: currentTarget.valueAsNumber,
+          }}
+      />
+    </div>
+  );
+}
+
+function stepsInWords(steps: number): string {
+  return steps === 0 ? "none" : `${formatCount(steps)} steps`;
+}
+
+function Guide() {
+  return (
+    <div class="notice">
+      <p>Two landscapes can be added. To try it:</p>
+      <ol class="guide">
+        <li>train 8 Gaussians, and keep it;</li>
+        <li>choose rings as the data, train, and keep that too;</li>
+        <li>show their sum: particles go where a mode and a ring meet.</li>
+      </ol>
+    </div>
+  );
+}
+
+function Explanation() {
+  return (
+    <details class="fold">
+      <summary>What a sum does</summary>
+      <div class="fold-body">
+        <p>
+          Adding potentials multiplies densities, at each time ∝ Π ρᵢ^wᵢ (a product of experts), so
+          that samples go where all of them agree.
+        </p>
+        <p>
+          The summed flow carries that product only approximately: a few steps of Langevin
+          refinement at the end, or a stochastic solver, bring the particles nearer to it.
+        </p>
+      </div>
+    </details>
+  );
+}

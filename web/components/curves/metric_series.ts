@@ -1,0 +1,93 @@
+/**
+ * @file The curves of a training, from its lines of metrics: the loss and its parts, what is known to
+ * be the least loss, and how far above it the potential is.
+ */
+import type { MetricsLine } from "../../../core/train/run_directory.ts";
+import type { ChartSeries } from "./chart_data.ts";
+import { meanOf, smoothed } from "./smoothing.ts";
+
+/** Steps at which a curve is, and its values there. */
+export interface Column {
+  readonly x: readonly number[];
+  readonly y: readonly number[];
+}
+
+/** One number of all lines that have it: elsewhere the curve just has no point. */
+export function metricColumn(lines: readonly MetricsLine[], name: string): Column {
+  const x: number[] = [], y: number[] = [];
+  for (const line of lines) {
+    // JSON has no NaN: what was not a number is written as null, and is a break.
+    const value = line[name] as number | null | undefined;
+    if (value === undefined) continue;
+    x.push(line.step);
+    y.push(value ?? NaN);
+  }
+  return { x, y };
+}
+
+/** A curve as it is, faint, and smoothed above it; nothing where there are no values. */
+export function smoothedSeries(
+  { x, y }: Column,
+  label: string,
+  memory: number,
+  look: Pick<ChartSeries, "color" | "dash"> = {},
+): ChartSeries[] {
+  if (x.length === 0) return [];
+  return [
+    { label: `${label}, unsmoothed`, x, y, faint: true, color: look.color },
+    { label, x, y: smoothed(y, memory), ...look },
+  ];
+}
+
+/** The loss, with the least that it can be where that is known. */
+export function lossSeries(lines: readonly MetricsLine[], memory: number): ChartSeries[] {
+  const column = metricColumn(lines, "loss");
+  const series = smoothedSeries(column, "loss", memory, { color: "var(--series-1)", dash: [] });
+  const minimum = knownMinimum(lines);
+  if (minimum === null || column.x.length === 0) return series;
+  const ends = [column.x[0], column.x[column.x.length - 1]];
+  return [...series, {
+    label: "known minimum",
+    x: ends,
+    y: [minimum, minimum],
+    color: "var(--series-2)",
+    dash: [7, 4],
+  }];
+}
+
+/**
+ * The loss of the exact potential, −½ E w|∇Φ*|²: each line has an estimate of it on its own batch, and
+ * this is their mean. null for data of which it is not known.
+ */
+export function knownMinimum(lines: readonly MetricsLine[]): number | null {
+  return meanOf(metricColumn(lines, "minimum").y);
+}
+
+/** The parts that the loss is the sum of. */
+export function partSeries(lines: readonly MetricsLine[], memory: number): ChartSeries[] {
+  const parts = [
+    { name: "transport", dash: [] },
+    { name: "kinetic", dash: [7, 4] },
+    { name: "gap", dash: [2, 3] },
+  ];
+  return parts.flatMap(({ name, dash }, i) =>
+    smoothedSeries(metricColumn(lines, name), name, memory, {
+      color: `var(--series-${i + 1})`,
+      dash,
+    })
+  );
+}
+
+/** How far the loss is above its minimum, ½ E w|∇Φ − ∇Φ*|²; nothing where that is not known. */
+export function excessSeries(lines: readonly MetricsLine[], memory: number): ChartSeries[] {
+  return smoothedSeries(metricColumn(lines, "excess"), "excess", memory, {
+    color: "var(--series-1)",
+    dash: [],
+  });
+}
+
+/** A smoothed curve's last value; null where there is none. */
+export function lastValue(series: readonly ChartSeries[], label: string): number | null {
+  const y = series.find((one) => one.label === label)?.y ?? [];
+  return y.findLast(Number.isFinite) ?? null;
+}
