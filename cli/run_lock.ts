@@ -42,8 +42,12 @@ export async function lockRun(
 /** How long a look at the lock may take, of a program that shows whether a run is under way. */
 const LOOK_MILLISECONDS = 20;
 
-/** Takes the lock, also where another program has just been looking whether it is free. */
-async function tryTwice(file: Deno.FsFile): Promise<boolean> {
+/**
+ * Takes a lock, also where another program has just been looking whether it is free.
+ *
+ * @returns whether it has it
+ */
+export async function tryTwice(file: Deno.FsFile): Promise<boolean> {
   if (await file.tryLock(true)) return true;
   await new Promise((resolve) => setTimeout(resolve, LOOK_MILLISECONDS));
   return await file.tryLock(true);

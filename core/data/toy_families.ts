@@ -61,6 +61,14 @@ function noise(key: RandomKey, n: number, std: number): Tensor {
   return tf.mul(randomNormal(fork(key, "noise"), [n, 2]), std);
 }
 
+/**
+ * Whether noise gives points and lines a density: less than this is lost where float32 coordinates are
+ * rounded.
+ */
+function hasWidth(std: number): boolean {
+  return std > 1e-6;
+}
+
 /** Points that have no noise of their own, with noise: [n, 2]. */
 function blurred(points: Tensor, key: RandomKey, n: number, std: number): Tensor2D {
   return (std === 0 ? points : tf.add(points, noise(key, n, std))) as Tensor2D;
@@ -98,8 +106,7 @@ function mixtureFamily(
       const end = { alpha: 1, beta: 0, alphaDot: 0, betaDot: 0 };
       return {
         mixture,
-        // Without a width it has no density.
-        ...(std > 0 && {
+        ...(hasWidth(std) && {
           density: (x: Float64Array) => mixtureLogDensity(mixture, x, end).map(Math.exp),
         }),
         sample: (n, key) =>
@@ -242,9 +249,9 @@ function weightedPlaces(key: RandomKey, n: number, weights: readonly number[]) {
 }
 
 function checkerboardDensity(std: number, weights: readonly number[]) {
-  const at = std === 0
-    ? (x: number, from: number) => Math.floor(x / 2) === from / 2 ? 1 : 0
-    : (x: number, from: number) => blurredInterval(x, from, from + 2, std);
+  const at = hasWidth(std)
+    ? (x: number, from: number) => blurredInterval(x, from, from + 2, std)
+    : (x: number, from: number) => Math.floor(x / 2) === from / 2 ? 1 : 0;
   const sides = [-4, -2, 0, 2];
   return (points: Float64Array) =>
     Float64Array.from({ length: points.length / 2 }, (_, i) => {
@@ -279,8 +286,7 @@ const rings: Family = {
   noise: 0.096,
   components: numbered(4, (k) => `ring of radius ${Number((RING_SPACING * (k + 1)).toFixed(1))}`),
   make: ({ noise: std, weights }) => ({
-    // Circles without a width have no density in the plane.
-    ...(std > 0 && { density: ringsDensity(std, weights ?? [0.25, 0.25, 0.25, 0.25]) }),
+    ...(hasWidth(std) && { density: ringsDensity(std, weights ?? [0.25, 0.25, 0.25, 0.25]) }),
     sample: (n, key) =>
       tf.tidy(() => {
         const radius = tf.mul(tf.add(integer(key, "ring", n, 4, weights), 1), RING_SPACING);

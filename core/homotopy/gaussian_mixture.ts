@@ -254,7 +254,7 @@ function logDensities(
     }
     const logSum = logSumExp(row);
     if (onResponsibilities) {
-      for (let k = 0; k < count; k++) row[k] = Math.exp(row[k] - logSum);
+      for (let k = 0; k < count; k++) row[k] = expBesideOne(row[k] - logSum);
       onResponsibilities(row, i);
     }
     return logSum - logNormaliser;
@@ -303,11 +303,19 @@ function logTilt(marginal: MarginalMixture, point: Float64Array, alpha: number) 
   return { tilt, tiltByAlpha: tilt / alpha };
 }
 
+/**
+ * exp(x) where it is added to numbers of the order of 1; below e⁻⁶⁰ it is lost among them, thousands of it
+ * too, and most components of a large mixture are that far from a point.
+ */
+function expBesideOne(x: number): number {
+  return x < -60 ? 0 : Math.exp(x);
+}
+
 function logSumExp(values: Float64Array): number {
   let largest = -Infinity;
   for (const value of values) largest = Math.max(largest, value);
   let sum = 0;
-  for (const value of values) sum += Math.exp(value - largest);
+  for (const value of values) sum += expBesideOne(value - largest);
   return largest + Math.log(sum);
 }
 

@@ -16,10 +16,13 @@ import type { TrainingProblem } from "./training_problem.ts";
 const GRID = 256;
 /** Draws behind a density that has no closed form. */
 const DENSITY_DRAWS = 200_000;
-/** Standard deviation of the kernel for such a density, in data units. */
+/** Standard deviation of the kernel for such a density, in data units where the least is shown. */
 const BANDWIDTH = 0.06;
-/** The part of the plane that is shown. */
-const EXTENT = [-5, 5, -5, 5] as const;
+/** The part of the plane that is shown at least: [−5, 5]². */
+const HALF_SIDE = 5;
+
+/** As in {@link FrameOptions}. */
+type Extent = readonly [number, number, number, number];
 
 /** Samples drawn as the configuration says, as a picture. */
 export async function drawPicture(
@@ -40,7 +43,7 @@ export async function drawPicture(
 
 /**
  * The picture of samples of a data set: for points in the plane a scatter over the data's density on
- * [−5, 5]², for images a grid, −1 black and 1 white.
+ * [−5, 5]², or on as much as a mixture reaches beyond; for images a grid, −1 black and 1 white.
  *
  * @param data what the samples are like
  * @param samples [n, …sampleShape], row by row, at least one
@@ -58,27 +61,37 @@ export async function drawPicture(
  */
 export async function samplePicture(data: SampleSpace, samples: Float32Array): Promise<RgbImage> {
   if (data.distribution) {
-    const density = await dataDensity(data.distribution);
-    return scatterOverDensity({ density, points: samples, extent: EXTENT });
+    const extent = extentOf(data.distribution);
+    const density = await dataDensity(data.distribution, extent);
+    return scatterOverDensity({ density, points: samples, extent });
   }
   const [h, w, c] = data.sampleShape;
   return imageGrid({ images: samples, n: samples.length / (h * w * c), h, w, c });
 }
 
+/** A square that holds a mixture to four standard deviations; the other distributions lie in the least. */
+function extentOf({ mixture }: Distribution): Extent {
+  const reach = (mixture?.means ?? []).flat().reduce(
+    (most, coordinate) => Math.max(most, Math.abs(coordinate) + 4 * mixture!.std),
+    0,
+  );
+  const side = Math.max(HALF_SIDE, Math.ceil(reach));
+  return [-side, side, -side, side];
+}
+
 /** The density of a distribution on a grid: in closed form where there is one. */
-async function dataDensity(distribution: Distribution): Promise<GridField> {
+async function dataDensity(distribution: Distribution, extent: Extent): Promise<GridField> {
   if (distribution.density) {
-    return { values: distribution.density(gridPoints()), rows: GRID, cols: GRID };
+    return { values: distribution.density(gridPoints(extent)), rows: GRID, cols: GRID };
   }
   const draws = tf.tidy(() => distribution.sample(DENSITY_DRAWS, fork(randomKey(0), "density")));
   const points = await draws.data() as Float32Array;
   draws.dispose();
-  return kernelDensity(points, EXTENT, GRID, GRID, BANDWIDTH);
+  return kernelDensity(points, extent, GRID, GRID, BANDWIDTH * extent[1] / HALF_SIDE);
 }
 
 /** The centres of the grid's cells, the top row first. */
-function gridPoints(): Float64Array {
-  const [xMin, xMax, yMin, yMax] = EXTENT;
+function gridPoints([xMin, xMax, yMin, yMax]: Extent): Float64Array {
   const points = new Float64Array(GRID * GRID * 2);
   for (let row = 0, i = 0; row < GRID; row++) {
     for (let column = 0; column < GRID; column++) {

@@ -189,7 +189,7 @@ function RunRow({ run, now, requests, onChange }: RunRowProps) {
 function Thumbnail({ run }: { readonly run: RunSummary }) {
   const step = run.newestSample;
   return (
-    <div class="run-thumbnail" aria-hidden="true">
+    <div class={`run-thumbnail ${isImage(run) ? "images" : ""}`} aria-hidden="true">
       {typeof step === "number"
         ? <img src={runPath(run.name, `/samples/${sampleFile(step)}`)} alt="" loading="lazy" />
         : (

@@ -61,21 +61,20 @@ export function RunViewIsland(
   const { config, checkpoints, sampleShape } = detail;
   return (
     <div class="run-page">
-      <RunHead
-        detail={detail}
-        speed={signals.speed}
-        connection={signals.connection}
-        requests={requests}
-      />
+      <RunHead {...signals} requests={requests} />
       <div class="run-main">
-        <RunCurves {...signals} />
         <SampleSlider detail={signals.detail} />
+        <RunCurves {...signals} />
       </div>
-      {sampleShape && checkpoints.length > 0 && (
-        <FlowView detail={detail} others={others.value} requests={requests} />
-      )}
-      <EvaluationView detail={detail} />
-      <Commands detail={detail} />
+      <div class="run-lower">
+        {sampleShape && checkpoints.length > 0 && (
+          <FlowView detail={detail} others={others.value} requests={requests} />
+        )}
+        <div class="run-side">
+          <EvaluationView detail={detail} />
+          <Commands detail={detail} />
+        </div>
+      </div>
       {config && <ConfigTable config={config} differences={differences} />}
     </div>
   );

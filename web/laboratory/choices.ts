@@ -5,6 +5,7 @@
  */
 import type { ToyName } from "../../core/data/toy.ts";
 import type { SolverName } from "../../core/flow/sampler.ts";
+import type { SdeMethod } from "../../core/flow/sde.ts";
 import type { DeviceName } from "../../core/tensor/device.ts";
 import type { LaboratorySettings } from "./settings.ts";
 import type { FieldView, PictureChoices } from "./store_types.ts";
@@ -75,6 +76,16 @@ export const solverLabels: Options<SolverName> = {
   "euler-maruyama": "Euler-Maruyama",
   "stochastic-heun": "stochastic Heun",
 };
+
+const stochasticSolvers: Readonly<Record<SdeMethod, true>> = {
+  "euler-maruyama": true,
+  "stochastic-heun": true,
+};
+
+/** Whether a solver adds noise: such a one ends where the path has a score, which is not beyond uMax. */
+export function isStochastic(solver: SolverName): boolean {
+  return solver in stochasticSolvers;
+}
 
 /** What the plane shows. */
 export const fieldLabels: Options<FieldView> = {

@@ -26,7 +26,7 @@ export interface PageEnvironment {
 export function browserPage(): PageEnvironment {
   return {
     fragment: () => location.hash,
-    run: () => new URLSearchParams(location.search).get("run"),
+    run: () => new URLSearchParams(location.search).get("run") || null,
     write(fragment, run) {
       const query = run === null ? "" : `?run=${encodeURIComponent(run)}`;
       const next = `${location.pathname}${query}${fragment === "" ? "" : `#${fragment}`}`;

@@ -3,6 +3,7 @@
  * at most so often that training keeps most of the worker's time.
  */
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { isStochastic } from "./choices.ts";
 import type { Field, Flow, FlowRequest, Measures, RunFacts, Subject } from "./engine_types.ts";
 import type { PageEnvironment } from "./page_environment.ts";
 import { makePump, type Pump, type Wanted } from "./pump.ts";
@@ -123,7 +124,9 @@ export function pictureCalls(
   );
   const wantedFlow = computed(() => {
     if (!ready.value || !seesFlow.value || comparison.value) return null;
-    const end = flowChoice.value.until ?? (uEnd.value > uMax.value ? uEnd.value : null);
+    const { until, solver } = flowChoice.value;
+    const goesOn = uEnd.value > uMax.value && !isStochastic(solver);
+    const end = until ?? (goesOn ? uEnd.value : null);
     return flowOf(subject.value, end);
   });
   const wantedExactFlow = computed(() =>

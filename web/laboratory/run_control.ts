@@ -21,8 +21,6 @@ type Job =
   & {
     /** The step to train to at once; 0 for none. */
     readonly until: number;
-    /** Whether training goes on after that. */
-    readonly resume: boolean;
   }
   & ({ readonly settings: LaboratorySettings } | {
     readonly files: RunFiles;
@@ -55,7 +53,10 @@ export interface RunControl {
   /** Makes a worker, in place of the one before. */
   connect(): boolean;
   close(): void;
-  /** Opens a run of settings, at once or when no change has followed for a moment. */
+  /**
+   * Opens a run of settings, at once or when no change has followed for a moment, and trains on where
+   * `resume` says so. What is refused is told, and the settings before are opened.
+   */
   open(settings: LaboratorySettings, until: number, resume: boolean, wait?: number): void;
   openFiles(files: RunFiles, served: boolean, until: number): Promise<void>;
   play(): void;
@@ -103,8 +104,10 @@ export function runControl(
 
   let connection: ReturnType<Connect> | null = null;
   let waiting: Job | null = null, busy = false, cancelWait: (() => void) | null = null;
-  /** Somebody has asked for training before the run was open. */
+  /** Whether training goes on once the run is open: the last word of who has asked for it. */
   let wished = false;
+  /** What the present run was opened with. */
+  let accepted: LaboratorySettings | null = null;
   const engine = presentEngine(() => connection?.engine ?? null);
 
   function report(error: unknown): void {
@@ -113,8 +116,20 @@ export function runControl(
 
   const attempt = (call: Promise<unknown>) => void call.catch(report);
 
+  const train = (until?: number) =>
+    attempt(
+      engine.play(until).catch((error) => {
+        playing.value = false;
+        throw error;
+      }),
+    );
+
   function progress(event: Progress): void {
-    if (opening.peek()) return;
+    if (opening.peek()) {
+      // Of the run before, which stays open where the next one is refused.
+      metrics.value = [...metrics.peek(), ...event.metrics];
+      return;
+    }
     batch(() => {
       step.value = event.step;
       playing.value = event.playing;
@@ -132,23 +147,27 @@ export function runControl(
     });
   }
 
+  function fail(message: string): void {
+    batch(() => {
+      status.value = "failed";
+      playing.value = false;
+      replay.value = null;
+      problem.value = message;
+    });
+  }
+
   const events: LaboratoryEvents = {
     progress,
-    failure(message) {
-      batch(() => {
-        status.value = "failed";
-        playing.value = false;
-        replay.value = null;
-        problem.value = message;
-      });
-    },
+    // That of the run before is of no interest; a worker that has died refuses what is being opened.
+    failure: (message) => opening.peek() || fail(message),
   };
 
-  function adopt(job: Job, next: RunFacts, made: LaboratorySettings | null): void {
-    const replaying = job.until > next.step, resume = job.resume || wished;
+  function adopt(job: Job, next: RunFacts, made: LaboratorySettings): void {
+    const resume = wished, replaying = job.until > next.step && !resume;
     wished = false;
+    accepted = made;
     batch(() => {
-      if (made) settings.value = made;
+      settings.value = made;
       opened.value = "files" in job
         ? { name: job.files.name, step: next.step, served: job.served }
         : null;
@@ -165,8 +184,8 @@ export function runControl(
       generation.value++;
       opening.value = waiting !== null;
     });
-    if (replaying) attempt(engine.play(job.until));
-    else if (resume) attempt(engine.play());
+    if (replaying) train(job.until);
+    else if (resume) train();
     const mine = generation.peek();
     attempt(
       engine.dataSamples(DATA_SAMPLES).then((samples) => {
@@ -181,8 +200,31 @@ export function runControl(
       if (!waiting) adopt(job, facts, settings);
     } else {
       const facts = await engine.open(job.settings);
-      if (!waiting) adopt(job, facts, null);
+      if (!waiting) adopt(job, facts, job.settings);
     }
+  }
+
+  /**
+   * After a refusal: the run before, which is still open, or else is opened anew; where there was none,
+   * what comes nearest to what was asked for.
+   */
+  async function recover(): Promise<void> {
+    wished = false;
+    playing.value = false;
+    if (accepted) {
+      settings.value = accepted;
+      if (await engine.pause().then(() => true, () => false)) return;
+    }
+    const nearest = { ...settings.peek(), device: "auto" as const };
+    for (const settings of accepted ? [accepted] : [nearest, initial]) {
+      if (waiting) return;
+      try {
+        return await openOne({ settings, until: 0 });
+      } catch {
+        // The first refusal is what is told of.
+      }
+    }
+    status.value = "failed";
   }
 
   async function openAll(): Promise<void> {
@@ -191,15 +233,14 @@ export function runControl(
     try {
       for (let job = waiting; job; job = waiting) {
         waiting = null;
-        await openOne(job);
+        try {
+          await openOne(job);
+        } catch (error) {
+          // Who hands in files has something else to open where there is nothing yet.
+          if ("settings" in job || accepted) await recover();
+          throw error;
+        }
       }
-    } catch (error) {
-      batch(() => {
-        if (!facts.peek()) status.value = "failed";
-        playing.value = false;
-        report(error);
-      });
-      throw error;
     } finally {
       busy = false;
       opening.value = waiting !== null;
@@ -228,6 +269,7 @@ export function runControl(
       connection?.close();
       connection = null;
       busy = false;
+      accepted = null;
       batch(() => {
         status.value = "starting";
         problem.value = null;
@@ -236,7 +278,7 @@ export function runControl(
       try {
         connection = connect(events);
       } catch (error) {
-        events.failure(errorLine(error));
+        fail(errorLine(error));
       }
       return connection !== null;
     },
@@ -248,16 +290,22 @@ export function runControl(
     open(next, until, resume, wait) {
       settings.value = next;
       if (!connection) return;
-      attempt(enqueue({ settings: next, until, resume }, wait));
+      wished = resume;
+      attempt(enqueue({ settings: next, until }, wait));
     },
-    openFiles: (files, served, until) => enqueue({ files, served, until, resume: false }),
+    openFiles(files, served, until) {
+      // What was asked for while the page was loading is still asked for.
+      wished &&= status.peek() === "starting";
+      return enqueue({ files, served, until });
+    },
     play() {
+      if (status.peek() === "failed") return;
       batch(() => {
         playing.value = true;
         replay.value = null;
       });
       wished = status.peek() === "starting" || opening.peek();
-      if (!wished) attempt(engine.play());
+      if (!wished) train();
     },
     pause() {
       batch(() => {

@@ -156,7 +156,9 @@ function setKey(config: Sections, key: string, value: unknown): void {
   }
   const name = key.slice(0, dot), section = config[name];
   if (!isSection(section)) {
-    throw new ConfigError(`settings: unknown key "${key}": expected one of a configuration's`);
+    throw new ConfigError(
+      `settings: unknown key "${key}": expected a key of config.json, as in path.delta`,
+    );
   }
   config[name] = { ...section, [key.slice(dot + 1)]: value };
 }

@@ -63,8 +63,8 @@ function timeEnd(run: RunControl, subject: Subject, kept: readonly KeptPotential
     const ends = terms.map(({ timeExplicit, uMax }) => timeExplicit ? uMax : IMPLICIT_END);
     return ends.length > 0 ? Math.min(...ends) : 1;
   }
-  const explicit = facts?.timeExplicit ?? run.settings.value.timeExplicit;
-  return subject.kind === "learned" && !explicit ? IMPLICIT_END : facts?.uMax ?? 1;
+  const { timeExplicit } = run.settings.value;
+  return subject.kind === "learned" && !timeExplicit ? IMPLICIT_END : facts?.uMax ?? 1;
 }
 
 /** Half the side of a square that holds the data. */
@@ -101,7 +101,10 @@ export function laboratoryStore(
   const extent = computed(() => extentOf(run.settings.value.data));
   const inputs = { u, uEnd, timePlaying, subject, flowChoice, comparison, pictures };
   const answers = pictureCalls(run, { ...inputs, extent, measuring }, page);
+  const ready = computed(() => run.status.value === "ready" && !run.opening.value);
   let rest = 0;
+  /** Counts what was asked for: a run of the server's that comes later than another is left alone. */
+  let asked = 0;
   const ends: (() => void)[] = [];
 
   /** What the run is trained on, even while a drawing has been cleared. */
@@ -136,14 +139,27 @@ export function laboratoryStore(
     });
   }
 
-  async function openServed(name: string, until: number): Promise<void> {
+  async function openServed(name: string, state: AddressState): Promise<void> {
+    const mine = asked;
     try {
-      await openRun(await fetchRun(page.fetch, name), true, until);
+      const files = await fetchRun(page.fetch, name);
+      if (mine !== asked) return;
+      show(state);
+      await openRun(files, true, state.step);
     } catch (error) {
+      if (mine !== asked) return;
       const line = errorLine(error);
-      run.open(standard.settings, 0, false);
+      openSettings({ ...state, settings: standard.settings, strokes: [], step: 0 });
       addressProblems.value = [...addressProblems.peek(), `${line}; the default is taken`];
     }
+  }
+
+  function openSettings(state: AddressState): void {
+    // At once: what u may be depends on the run.
+    batch(() => {
+      show(state);
+      run.open(state.settings, state.step, false);
+    });
   }
 
   async function openRun(files: RunFiles, served = false, until = 0): Promise<void> {
@@ -155,10 +171,10 @@ export function laboratoryStore(
   function openAddress(): void {
     const { state, problems } = decodeAddress(page.fragment(), presets);
     addressProblems.value = problems;
-    show(state);
     const name = page.run();
-    if (name === null) run.open(state.settings, state.step, false);
-    else void openServed(name, state.step);
+    asked++;
+    if (name === null) openSettings(state);
+    else void openServed(name, state);
   }
 
   /** A link was put into the address of this page. */
@@ -172,12 +188,11 @@ export function laboratoryStore(
       answers.start(),
       page.listen("hashchange", follow),
       effect(() => {
-        if (uEnd.value < u.value) u.value = uEnd.value;
+        if (ready.value && uEnd.value < u.value) u.value = uEnd.value;
       }),
       effect(() => {
         void addressState.value;
-        const ready = run.status.value === "ready" && !run.opening.value;
-        if (!ready || cancel) return;
+        if (!ready.value || cancel) return;
         cancel = page.later(() => {
           cancel = null;
           const { served = false, name } = run.opened.peek() ?? {};
@@ -191,6 +206,7 @@ export function laboratoryStore(
   function change(changes: Partial<LaboratorySettings>): void {
     const next = changedSettings(run.settings.peek(), changes, presets);
     if (next.data.name !== "points") strokes.value = [];
+    asked++;
     run.open(next, 0, run.playing.peek() && !run.replay.peek(), CHANGE_DELAY);
   }
 

@@ -15,7 +15,10 @@ export interface ColorScale {
   readonly colormap: Colormap;
   /** Values of the first and the last colour; what is beyond has these. */
   readonly range: Range;
-  /** The place between the ends is raised to this power: below 1 lifts small values (default 1). */
+  /**
+   * The place between the ends is raised to this power: below 1 lifts small values (default 1). Of a
+   * range that is equally far to both sides of 0, that is the place between 0 and the end.
+   */
   readonly gamma?: number;
 }
 
@@ -25,7 +28,9 @@ const SHADES = 1024;
 /** Where a value is on its scale: 0 for the first colour, 1 for the last, NaN for NaN. */
 export function scalePlace({ range: [low, high], gamma = 1 }: ColorScale, value: number): number {
   const linear = high > low ? (value - low) / (high - low) : value > high ? 1 : 0;
-  return Math.min(1, Math.max(0, linear)) ** gamma;
+  const place = Math.min(1, Math.max(0, linear));
+  if (gamma === 1 || low !== -high) return place ** gamma;
+  return 0.5 + 0.5 * Math.sign(place - 0.5) * Math.abs(2 * place - 1) ** gamma;
 }
 
 /**
@@ -36,9 +41,12 @@ export function scalePlace({ range: [low, high], gamma = 1 }: ColorScale, value:
 export function scaleColors(scale: ColorScale, count = SHADES): Uint32Array {
   const bytes = new Uint8Array(4 * (count + 1));
   const { table } = scale.colormap;
-  const unit: ColorScale = { ...scale, range: [0, 1] };
+  const [low, high] = scale.range;
+  // Of the same kind, and never empty.
+  const unit: ColorScale = { ...scale, range: low === -high ? [-1, 1] : [0, 1] };
+  const start = unit.range[0];
   for (let i = 0; i < count; i++) {
-    const at = 255 * scalePlace(unit, i / (count - 1));
+    const at = 255 * scalePlace(unit, start + i / (count - 1) * (1 - start));
     const k = Math.min(254, Math.floor(at));
     for (let channel = 0; channel < 3; channel++) {
       const from = table[3 * k + channel];

@@ -106,7 +106,7 @@ export function drawLegend(
   const { title, scale, key } = legend;
   if (!scale && !key) return;
   const pad = 7 * ratio;
-  const barHeight = scale ? Math.round(Math.min(104 * ratio, 0.26 * box.height)) : 0;
+  const barHeight = scale ? Math.round(Math.min(104 * ratio, 0.2 * box.height)) : 0;
   context.save();
   context.font = labelFont(ratio, 10);
   const labels = scale ? legendTicks(scale, 0, barHeight).map(({ label }) => label) : [];
@@ -135,8 +135,8 @@ export function drawLegend(
   if (key) {
     const y = top + height - pad - keyHeight;
     context.fillText(`|∇Φ| = ${key.label}`, left + pad, y + 16 * ratio);
-    drawArrow(context, left + pad, y + 4 * ratio, key.length, 0, ratio);
-    context.fillStyle = context.strokeStyle = theme.ink;
+    addArrow(context, left + pad, y + 4 * ratio, key.length, ratio);
+    context.strokeStyle = theme.ink;
     context.lineWidth = 1.2 * ratio;
     context.stroke();
     context.fill();
@@ -147,7 +147,7 @@ export function drawLegend(
 function drawPlate(context: Context, box: Box, theme: PictureTheme, ratio: number): void {
   context.beginPath();
   context.roundRect(box.left, box.top, box.width, box.height, 5 * ratio);
-  context.globalAlpha = 0.85;
+  context.globalAlpha = 0.92;
   context.fillStyle = theme.background;
   context.fill();
   context.globalAlpha = 1;
@@ -156,38 +156,15 @@ function drawPlate(context: Context, box: Box, theme: PictureTheme, ratio: numbe
   context.stroke();
 }
 
-/** A path: an arrow from (x, y), its shaft to be stroked and its head to be filled. */
-function drawArrow(
-  context: Context,
-  x: number,
-  y: number,
-  dx: number,
-  dy: number,
-  ratio: number,
-): void {
+/** A path: an arrow to the right, its shaft to be stroked and its head to be filled. */
+function addArrow(context: Context, x: number, y: number, length: number, ratio: number): void {
+  const head = Math.min(6.5 * ratio, 0.6 * length);
+  const neck = x + length - head;
   context.beginPath();
-  addArrow(context, x, y, dx, dy, ratio);
-}
-
-/** Adds an arrow to the path at hand: from (x, y) by (dx, dy), y downwards, in device pixels. */
-export function addArrow(
-  context: Context | Path2D,
-  x: number,
-  y: number,
-  dx: number,
-  dy: number,
-  ratio: number,
-): void {
-  const length = Math.hypot(dx, dy);
-  if (!(length > 0)) return;
-  const head = Math.min(6 * ratio, 0.55 * length);
-  const ex = dx / length, ey = dy / length;
-  const neckX = x + dx - ex * head, neckY = y + dy - ey * head;
-  const half = 0.38 * head;
   context.moveTo(x, y);
-  context.lineTo(neckX, neckY);
-  context.moveTo(x + dx, y + dy);
-  context.lineTo(neckX - ey * half, neckY + ex * half);
-  context.lineTo(neckX + ey * half, neckY - ex * half);
+  context.lineTo(neck, y);
+  context.moveTo(x + length, y);
+  context.lineTo(neck, y + 0.38 * head);
+  context.lineTo(neck, y - 0.38 * head);
   context.closePath();
 }

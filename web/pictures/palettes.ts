@@ -2,7 +2,7 @@
  * @file Colour maps of the plane in a light and in a dark page. What is drawn over them (dots, lines,
  * labels) has to stand out, so in the light they are lightened towards paper, and in the dark the
  * middle of the diverging one is dark, in the manner of "berlin" of F. Crameri's scientific colour
- * maps: blue and orange arms that grow equally lighter. Its colours are computed in Oklab
+ * maps: blue and red arms that grow equally lighter. Its colours are computed in Oklab
  * (B. Ottosson, "A perceptual color space for image processing", 2020).
  */
 import {
@@ -26,7 +26,13 @@ export function densityPalette(dark: boolean): Colormap {
   return dark ? embers : ink;
 }
 
-/** A colour map mixed with one colour. */
+/**
+ * The power that potentials are coloured with: fine structure where the particles are stays visible
+ * beside the steep rim of the plane.
+ */
+export const POTENTIAL_GAMMA = 0.7;
+
+/** A colour map mixed with one colour, by shares that depend on the place in it. */
 export function mixed(colormap: Colormap, color: Rgb, share: (place: number) => number): Colormap {
   const table = new Uint8Array(768);
   for (let i = 0; i < 768; i++) {
@@ -50,17 +56,17 @@ const ink: Colormap = mixed(
   PAPER,
   (place) => place < 0.25 ? (1 - place / 0.25) ** 1.5 : 0,
 );
-/** Nearly black in the middle, blue below, orange above. */
+/** Nearly black in the middle, blue below, red above. */
 const night: Colormap = nightTable();
 
 function nightTable(): Colormap {
   const table = new Uint8Array(768);
   for (let i = 0; i < 256; i++) {
     const s = Math.abs(i - 127.5) / 127.5;
-    const hue = (i < 128 ? 255 : 48) / 180 * Math.PI;
+    const hue = (i < 128 ? 255 : 36) / 180 * Math.PI;
     // Steep colour first, so that the sign of small values is seen.
-    const chroma = 0.135 * Math.sin(Math.min(1, 1.25 * s) * Math.PI / 2);
-    const lightness = 0.2 + 0.5 * s;
+    const chroma = 0.125 * Math.sin(Math.min(1, 1.25 * s) * Math.PI / 2);
+    const lightness = 0.17 + 0.43 * s;
     table.set(rgbOfOklab(lightness, chroma * Math.cos(hue), chroma * Math.sin(hue)), 3 * i);
   }
   return { name: "night", table };

@@ -3,15 +3,16 @@
  * sets are told apart by colour and by shape: discs and rings.
  */
 import type { Flow } from "../laboratory/engine_types.ts";
-import { type PlaneView, toCanvas } from "./view.ts";
+import type { Rgb } from "../../core/picture/rgb_image.ts";
+import { drawDots, layMask, maskSegment, type Raster } from "./raster.ts";
+import { type PlaneView, squarePlacement } from "./view.ts";
 
 /** How a set of particles looks. */
 export interface ParticleStyle {
   readonly shape: "disc" | "ring";
-  /** CSS colour. */
-  readonly color: string;
+  readonly color: Rgb;
   /** Around it, so that it stands out from any field. */
-  readonly outline: string;
+  readonly outline: Rgb;
   /** In CSS pixels. */
   readonly radius: number;
 }
@@ -83,97 +84,63 @@ export function particleRadius(n: number, { side, ratio }: PlaneView): number {
   return Math.min(3, Math.max(1.3, 2.6 * (1000 / Math.max(n, 250)) ** 0.25 * Math.sqrt(size)));
 }
 
-/** Drawn once for each style; a dot is a copy of it. */
-const sprites = new Map<string, OffscreenCanvas>();
-
-function sprite({ shape, color, outline, radius }: ParticleStyle, ratio: number): OffscreenCanvas {
-  const key = [shape, color, outline, radius.toFixed(2), ratio].join("|");
-  const known = sprites.get(key);
-  if (known) return known;
-  const r = radius * ratio;
-  const rim = Math.max(0.6, 0.35 * radius) * ratio;
-  const side = 2 * Math.ceil(r + rim + 1);
-  const canvas = new OffscreenCanvas(side, side);
-  const context = canvas.getContext("2d");
-  if (context) {
-    const disc = (size: number, fill: string) => {
-      context.fillStyle = fill;
-      context.beginPath();
-      context.arc(side / 2, side / 2, size, 0, 2 * Math.PI);
-      context.fill();
-    };
-    disc(r + rim, outline);
-    disc(r, color);
-    if (shape === "ring") {
-      context.globalCompositeOperation = "destination-out";
-      disc(0.62 * r, "#000");
-      // A thin rim inside too, of the outline's colour.
-      context.globalCompositeOperation = "destination-over";
-      disc(0.75 * r, outline);
-      context.globalCompositeOperation = "destination-out";
-      disc(0.45 * r, "#000");
-    }
-  }
-  if (sprites.size > 60) sprites.clear();
-  sprites.set(key, canvas);
-  return canvas;
-}
-
-/** Draws particles where they are, [n, 2] in data units. */
+/**
+ * Draws particles.
+ *
+ * @param raster of the view's square alone
+ * @param positions [n, 2] in data units; those outside the square are left out
+ */
 export function drawParticles(
-  context: CanvasRenderingContext2D,
+  raster: Raster,
   view: PlaneView,
   positions: ArrayLike<number>,
-  style: ParticleStyle,
+  { shape, color, outline, radius }: ParticleStyle,
 ): void {
-  const image = sprite(style, view.ratio);
-  const half = image.width / 2;
-  const scale = view.side / (2 * view.extent);
-  const [x0, y0] = toCanvas(view, 0, 0);
-  const { left, top, side } = view;
+  const { scale, half } = squarePlacement(view);
+  const places = new Float32Array(positions.length);
   for (let i = 0; i + 1 < positions.length; i += 2) {
-    const x = x0 + scale * positions[i], y = y0 - scale * positions[i + 1];
-    if (!(x > left && x < left + side && y > top && y < top + side)) continue;
-    context.drawImage(image, x - half, y - half);
+    places[i] = half + scale * positions[i];
+    places[i + 1] = half - scale * positions[i + 1];
   }
+  const rim = Math.max(0.6, 0.33 * radius) * view.ratio;
+  drawDots(raster, places, { shape, color, outline, radius: radius * view.ratio, rim });
 }
 
-/** How a trail fades: its opacity from its beginning to the particle, part by part. */
-const FADE = [0.25, 0.5, 0.85];
+/** The opacity of a trail where it is oldest, and at the particle. */
+const FADE = [0.08, 0.85] as const;
 
 /**
- * Draws trails, [count + 1, n, 2] in data units as of {@link trailsAt}: thin lines that fade away from
- * the particle.
+ * Draws trails: thin lines that fade away from the particle.
+ *
+ * @param raster of the view's square alone
+ * @param trails [count + 1, n, 2] in data units, as of {@link trailsAt}
+ * @param n particles
  */
 export function drawTrails(
-  context: CanvasRenderingContext2D,
+  raster: Raster,
   view: PlaneView,
   trails: Float32Array,
   n: number,
-  color: string,
+  color: Rgb,
 ): void {
   const count = trails.length / (2 * n) - 1;
   if (!(count >= 1)) return;
-  const scale = view.side / (2 * view.extent);
-  const [x0, y0] = toCanvas(view, 0, 0);
-  context.save();
-  context.strokeStyle = color;
-  context.lineWidth = 1.1 * view.ratio;
-  context.lineCap = "butt";
-  context.lineJoin = "bevel";
-  for (let part = 0; part < FADE.length; part++) {
-    const from = Math.floor(part / FADE.length * count);
-    const to = Math.floor((part + 1) / FADE.length * count);
-    context.globalAlpha = FADE[part];
-    context.beginPath();
-    for (let i = 0; i < 2 * n && to > from; i += 2) {
-      for (let k = from; k <= to; k++) {
-        const x = x0 + scale * trails[2 * n * k + i], y = y0 - scale * trails[2 * n * k + i + 1];
-        if (k === from) context.moveTo(x, y);
-        else context.lineTo(x, y);
-      }
+  const { scale, half } = squarePlacement(view);
+  const width = 1.1 * view.ratio;
+  for (let k = 0; k < count; k++) {
+    const opacity = FADE[0] + (k + 1) / count * (FADE[1] - FADE[0]);
+    for (let i = 2 * n * k; i < 2 * n * (k + 1); i += 2) {
+      const next = i + 2 * n;
+      maskSegment(
+        raster,
+        half + scale * trails[i],
+        half - scale * trails[i + 1],
+        half + scale * trails[next],
+        half - scale * trails[next + 1],
+        width,
+        opacity,
+      );
     }
-    context.stroke();
   }
-  context.restore();
+  layMask(raster, color);
 }

@@ -3,21 +3,23 @@
  * shaded, with its contour lines on it and on the ground, particles lifted onto it, and axes.
  */
 import { linearTicks, niceStep } from "../../core/picture/ticks.ts";
-import { colorAt } from "../../core/picture/colormap.ts";
 import type { Field } from "../laboratory/engine_types.ts";
-import { drawLabel, labelFont } from "./axes.ts";
+import { labelFont } from "./axes.ts";
 import { contourLevels, type ContourLine, fieldContours } from "./contours.ts";
 import {
   centred,
   type ColorScale,
   type Range,
   robustRange,
-  scalePlace,
+  steadyRange,
   symmetricRange,
 } from "./field_image.ts";
 import { bilinearAt, resampled } from "./grid.ts";
-import { divergingPalette } from "./palettes.ts";
+import { divergingPalette, POTENTIAL_GAMMA } from "./palettes.ts";
+import { kept, type PlaneCache, planeCache } from "./plane_input.ts";
 import { type Camera, project, rotation } from "./projection.ts";
+import { drawDots } from "./raster.ts";
+import { rgbOf } from "./theme.ts";
 import { paintSurface, type Surface, type SurfaceImage } from "./surface.ts";
 import type { PictureTheme } from "./view.ts";
 
@@ -39,31 +41,37 @@ export interface ReliefOptions {
 }
 
 /** Nodes a side of the landscape: enough for a canvas, few enough for every frame. */
-const NODES = 61;
+const NODES = 49;
 /** Half the height between the ends of the range, in half sides of the ground. */
 const HEIGHT = 0.42;
 /** The ground's height. */
 const GROUND = -0.8;
+/** About how many contour lines. */
+const LEVELS = 14;
+/** A particle is hidden by what is so much nearer, in half sides of the ground. */
+const HIDDEN = 0.06;
 /** From the viewer to the middle, in half sides of the ground. */
 const DISTANCE = 7;
 
 /** The view of the landscape that fits a canvas at any yaw. */
 export function reliefCamera(
-  { width, height }: { readonly width: number; readonly height: number },
+  { width, height, ratio }: ReliefOptions["size"],
   yaw: number,
   pitch: number,
 ): Camera {
-  // Corners reach √2 to each side, a little more by the perspective, and labels stand outside.
-  const across = 0.5 * width / 1.66;
-  const tall = Math.SQRT2 * Math.sin(pitch) * 1.12 + 0.78 * Math.cos(pitch);
-  const upright = 0.5 * height / (tall + 0.14);
+  const unit = { yaw: 0, pitch, distance: DISTANCE, centerX: 0, centerY: 0, scale: 1 };
+  // A corner is √2 from the middle: the highest far one, and the lowest near one, with its labels.
+  const top = project(unit, 0, Math.SQRT2, 1.2 * HEIGHT)[1] - 0.1;
+  const bottom = project(unit, 0, -Math.SQRT2, GROUND)[1] + 0.12;
+  // To the sides √2 and a little by the perspective, and labels of the heights.
+  const across = (width / 2 - 30 * ratio) / 1.46;
+  const scale = Math.max(1, Math.min(across, height / (bottom - top)));
   return {
+    ...unit,
     yaw,
-    pitch,
-    distance: DISTANCE,
     centerX: width / 2,
-    centerY: height / 2 - 0.1 * Math.cos(pitch) * Math.min(across, upright),
-    scale: Math.min(across, upright),
+    centerY: height / 2 - scale * (top + bottom) / 2,
+    scale,
   };
 }
 
@@ -79,29 +87,54 @@ export function reliefHeight([low, high]: Range, value: number): number {
   return size <= 1 ? at : Math.sign(at) * (1 + 0.3 * Math.tanh((size - 1) / 0.3));
 }
 
-/** The colour scale and the landscape of a field. */
-function landscape(field: Field, options: ReliefOptions): {
-  values: Float32Array;
-  scale: ColorScale;
-  surface: Surface;
-} {
+/** A field's landscape. */
+interface Landscape {
+  /** Φ without its mean, on the field's grid. */
+  readonly values: Float32Array;
+  readonly scale: ColorScale;
+  readonly surface: Surface;
+  readonly contours: readonly ContourLine[];
+}
+
+/** What is kept for a canvas: turning its landscape makes nothing of it anew. */
+interface ReliefCache {
+  readonly planes: PlaneCache;
+  image: SurfaceImage | null;
+  canvas: OffscreenCanvas | null;
+}
+
+const caches = new WeakMap<object, ReliefCache>();
+
+function cacheOf(canvas: object): ReliefCache {
+  const cache = caches.get(canvas) ?? { planes: planeCache(), image: null, canvas: null };
+  caches.set(canvas, cache);
+  return cache;
+}
+
+function landscapeOf({ planes }: ReliefCache, field: Field, options: ReliefOptions): Landscape {
   const weight = options.weight === undefined ? field.density : options.weight;
-  const values = centred(field.potential, weight);
-  const range = options.range ?? symmetricRange(robustRange(values));
-  const nodes = resampled(values, field.size, NODES, "nodes");
-  const surface = {
-    nodes: NODES,
-    values: nodes,
-    heights: nodes.map((value) => HEIGHT * reliefHeight(range, value)),
-  };
-  return { values, surface, scale: { colormap: divergingPalette(options.theme.dark), range } };
+  const { range: given, theme } = options;
+  const keys = [field, weight, given?.[0], given?.[1], theme.dark];
+  return kept<Landscape>(planes, "landscape", keys, (before) => {
+    const values = centred(field.potential, weight);
+    const wanted = symmetricRange(robustRange(values));
+    const range = given ?? steadyRange(before?.scale.range ?? null, wanted);
+    const nodes = resampled(values, field.size, NODES, "nodes");
+    const heights = nodes.map((value) => HEIGHT * reliefHeight(range, value));
+    return {
+      values,
+      scale: { colormap: divergingPalette(theme.dark), range, gamma: POTENTIAL_GAMMA },
+      surface: { nodes: NODES, values: nodes, heights },
+      contours: fieldContours(values, field, contourLevels(range, LEVELS), 1),
+    };
+  });
 }
 
 /**
  * Draws the landscape of a field.
  *
  * @param context of a canvas of the size given; what was on it is cleared
- * @param field at most every frame another
+ * @param field what is seen; as long as it is the same object, turning it is cheap
  * @param options the view
  */
 export function drawRelief(
@@ -110,54 +143,57 @@ export function drawRelief(
   options: ReliefOptions,
 ): void {
   const { size, theme } = options;
-  const { values, scale, surface } = landscape(field, options);
+  const cache = cacheOf(context.canvas);
+  const landscape = landscapeOf(cache, field, options);
   const camera = reliefCamera(size, options.yaw, options.pitch);
-  const [low, high] = scale.range;
-  const step = niceStep((high - low) / 14);
   context.save();
   context.clearRect(0, 0, size.width, size.height);
   drawGround(context, field, camera, theme, size.ratio);
-  const lines = fieldContours(values, field, contourLevels(scale.range, 14), 1);
-  strokeGroundContours(context, lines, field.extent, camera, scale, size.ratio);
-  const image = drawSurface(context, surface, camera, options, scale, step);
-  drawEdge(context, surface, camera, theme, size.ratio);
-  drawHeights(context, camera, scale.range, theme, size.ratio);
-  if (options.particles) liftParticles(context, values, field, camera, image, options, scale);
+  strokeGroundContours(context, landscape.contours, field.extent, camera, theme);
+  drawSurface(context, cache, landscape, field.extent, camera, options);
+  drawEdge(context, landscape.surface, camera, theme, size.ratio);
+  drawHeights(context, camera, landscape.scale.range, theme, size.ratio);
   context.restore();
 }
 
-/** Paints the surface onto the canvas; small ones twice as large, so that its edges are smooth. */
+/** Pixels that a surface is painted at, about: up to twice as many a side, for smooth edges. */
+const PIXELS = 9e5;
+
+/** Paints the surface, with particles on it, onto the canvas. */
 function drawSurface(
   context: CanvasRenderingContext2D,
-  surface: Surface,
+  cache: ReliefCache,
+  landscape: Landscape,
+  extent: number,
   camera: Camera,
-  { size, theme }: ReliefOptions,
-  scale: ColorScale,
-  contourStep: number,
-): SurfaceImage & { readonly zoom: number; readonly left: number; readonly top: number } {
-  const side = Math.min(size.width, size.height);
-  const zoom = side <= 560 ? 2 : 1;
-  const left = (size.width - side) / 2, top = (size.height - side) / 2;
-  const image = paintSurface(
-    surface,
-    {
-      ...camera,
-      centerX: (camera.centerX - left) * zoom,
-      centerY: (camera.centerY - top) * zoom,
-      scale: camera.scale * zoom,
-    },
-    { scale, contourStep, lineWidth: 0.9 * size.ratio * zoom, lightLines: theme.dark },
-    Math.round(side * zoom),
-  );
-  const canvas = new OffscreenCanvas(image.side, image.side);
-  canvas.getContext("2d")?.putImageData(
-    new ImageData(image.pixels, image.side, image.side),
-    0,
-    0,
-  );
-  context.imageSmoothingQuality = "high";
-  context.drawImage(canvas, left, top, side, side);
-  return { ...image, zoom, left, top };
+  { size, theme, particles = [] }: ReliefOptions,
+): void {
+  const { surface, scale } = landscape;
+  const zoom = Math.min(2, Math.max(1, Math.sqrt(PIXELS / (size.width * size.height))));
+  const width = Math.round(size.width * zoom), height = Math.round(size.height * zoom);
+  const near: Camera = {
+    ...camera,
+    centerX: camera.centerX * zoom,
+    centerY: camera.centerY * zoom,
+    scale: camera.scale * zoom,
+  };
+  const contourStep = niceStep((scale.range[1] - scale.range[0]) / LEVELS);
+  const lineWidth = 0.9 * size.ratio * zoom;
+  const paint = { scale, contourStep, lineWidth, lightLines: theme.dark };
+  const image = paintSurface(surface, near, paint, { width, height }, cache.image);
+  drawDots(image, liftedParticles(landscape, extent, near, image, particles), {
+    shape: "disc",
+    color: rgbOf(theme.accent),
+    outline: rgbOf(theme.background),
+    radius: 1.9 * size.ratio * zoom,
+    rim: 0.8 * size.ratio * zoom,
+  });
+  const fits = cache.canvas?.width === width && cache.canvas.height === height;
+  const canvas = fits && cache.canvas ? cache.canvas : new OffscreenCanvas(width, height);
+  canvas.getContext("2d")?.putImageData(new ImageData(image.bytes, width, height), 0, 0);
+  context.drawImage(canvas, 0, 0, size.width, size.height);
+  cache.image = image;
+  cache.canvas = canvas;
 }
 
 /** The four corners of the square at a height, from the far left one on clockwise at yaw 0. */
@@ -194,13 +230,14 @@ function drawGround(
   context.font = labelFont(ratio);
   context.textAlign = "center";
   context.textBaseline = "middle";
+  context.fillStyle = theme.ink;
   // Which side of each axis faces the viewer.
   const sideX = turn[6] >= 0 ? 1 : -1, sideY = turn[7] >= 0 ? 1 : -1;
   values.forEach((value, i) => {
     const v = value / extent;
     if (Math.abs(v) > 0.95) return;
-    drawLabel(context, labels[i], ...xy(at(v, 1.12 * sideY)), theme, ratio);
-    drawLabel(context, labels[i], ...xy(at(1.12 * sideX, v)), theme, ratio);
+    context.fillText(labels[i], ...xy(at(v, 1.12 * sideY)));
+    context.fillText(labels[i], ...xy(at(1.12 * sideX, v)));
   });
 }
 
@@ -208,37 +245,30 @@ function xy([x, y]: readonly [number, number, number]): [number, number] {
   return [x, y];
 }
 
-/** Contour lines on the ground, in the colours of their levels. */
+/** Contour lines on the ground, under the landscape. */
 function strokeGroundContours(
   context: CanvasRenderingContext2D,
   lines: readonly ContourLine[],
   extent: number,
   camera: Camera,
-  scale: ColorScale,
-  ratio: number,
+  theme: PictureTheme,
 ): void {
   const turn = rotation(camera.yaw, camera.pitch);
-  context.lineWidth = 1.3 * ratio;
-  context.lineJoin = "round";
-  let level = NaN;
   context.beginPath();
-  for (const line of lines) {
-    if (line.level !== level) {
-      context.stroke();
-      context.beginPath();
-      level = line.level;
-      const [red, green, blue] = colorAt(scale.colormap, scalePlace(scale, level));
-      context.strokeStyle = `rgb(${red},${green},${blue})`;
-    }
-    for (let i = 0; i < line.points.length; i += 2) {
-      const x = line.points[i] / extent, y = line.points[i + 1] / extent;
-      const at = xy(project(camera, x, y, GROUND, turn));
+  for (const { points, closed } of lines) {
+    for (let i = 0; i < points.length; i += 2) {
+      const at = xy(project(camera, points[i] / extent, points[i + 1] / extent, GROUND, turn));
       if (i === 0) context.moveTo(...at);
       else context.lineTo(...at);
     }
-    if (line.closed) context.closePath();
+    if (closed) context.closePath();
   }
+  // One device pixel: wider lines take many times as long where there is no graphics processor.
+  context.lineWidth = 1;
+  context.strokeStyle = theme.ink;
+  context.globalAlpha = 0.35;
   context.stroke();
+  context.globalAlpha = 1;
 }
 
 /** The surface's rim as a line, which also hides its steps. */
@@ -308,40 +338,31 @@ function drawHeights(
   context.font = labelFont(ratio);
   context.textAlign = "right";
   context.textBaseline = "middle";
-  ticks.forEach(([px, py], i) => drawLabel(context, labels[i], px - 7 * ratio, py, theme, ratio));
+  context.fillStyle = theme.ink;
+  ticks.forEach(([px, py], i) => context.fillText(labels[i], px - 7 * ratio, py));
   const [px, py] = at(HEIGHT);
-  drawLabel(context, "Φ", px, py - 12 * ratio, theme, ratio);
+  context.fillText("Φ", px, py - 12 * ratio);
 }
 
-/** Particles on the surface, where no hill is in front of them. */
-function liftParticles(
-  context: CanvasRenderingContext2D,
-  values: ArrayLike<number>,
-  field: Field,
+/** Where particles on the surface are in its picture, those left out that a hill hides: [n, 2]. */
+function liftedParticles(
+  { values, scale }: Landscape,
+  extent: number,
   camera: Camera,
-  image: SurfaceImage & { readonly zoom: number; readonly left: number; readonly top: number },
-  { particles = [], theme, size }: ReliefOptions,
-  scale: ColorScale,
-): void {
+  { width, height, nearness }: SurfaceImage,
+  particles: ArrayLike<number>,
+): number[] {
   const turn = rotation(camera.yaw, camera.pitch);
-  const { extent } = field;
-  const radius = 1.7 * size.ratio;
-  context.beginPath();
+  const grid = { size: Math.sqrt(values.length), extent };
+  const places: number[] = [];
   for (let i = 0; i + 1 < particles.length; i += 2) {
     const x = particles[i], y = particles[i + 1];
     if (!(Math.abs(x) < extent && Math.abs(y) < extent)) continue;
-    const z = HEIGHT * reliefHeight(scale.range, bilinearAt(values, field, x, y));
+    const z = HEIGHT * reliefHeight(scale.range, bilinearAt(values, grid, x, y));
     const [px, py, near] = project(camera, x / extent, y / extent, z, turn);
-    const column = Math.floor((px - image.left) * image.zoom);
-    const row = Math.floor((py - image.top) * image.zoom);
-    if (!(column >= 0 && row >= 0 && column < image.side && row < image.side)) continue;
-    if (image.nearness[row * image.side + column] > near + 0.06) continue;
-    context.moveTo(px + radius, py);
-    context.arc(px, py, radius, 0, 2 * Math.PI);
+    if (!(px >= 0 && py >= 0 && px < width && py < height)) continue;
+    const front = nearness[Math.floor(py) * width + Math.floor(px)];
+    if (front <= near + HIDDEN) places.push(px, py);
   }
-  context.lineWidth = 1.4 * size.ratio;
-  context.strokeStyle = theme.background;
-  context.stroke();
-  context.fillStyle = theme.accent;
-  context.fill();
+  return places;
 }

@@ -3,7 +3,9 @@
  * (J. H. Lambert's law, normals interpolated as of H. Gouraud, 1971), and contour lines that are equally
  * wide everywhere.
  */
+import type { Colormap } from "../../core/picture/colormap.ts";
 import { type ColorScale, scaleColors } from "./field_image.ts";
+import { clearRaster, newRaster, type Raster } from "./raster.ts";
 import { type Camera, paintingOrder, project, rotation } from "./projection.ts";
 
 /** A height field over the box [−1, 1]². */
@@ -27,18 +29,15 @@ export interface SurfacePaint {
   readonly lightLines: boolean;
 }
 
-/** A surface's pixels. */
-export interface SurfaceImage {
-  readonly side: number;
-  /** [side, side, 4]; transparent where the surface is not. */
-  readonly pixels: Uint8ClampedArray<ArrayBuffer>;
-  /** [side, side] how near it is, as of {@link project}; −Infinity where it is not. */
+/** A surface's pixels: transparent where it is not. */
+export interface SurfaceImage extends Raster {
+  /** [height, width] how near it is, as of {@link project}; −Infinity where it is not. */
   readonly nearness: Float32Array;
 }
 
 /** Colours of a map, and brightnesses of each, that are told apart. */
-const COLORS = 256;
-const BRIGHTNESSES = 64;
+const COLORS = 512;
+const BRIGHTNESSES = 256;
 /** Brightness 1 is the colour itself, below it is darker, above lighter. */
 const BRIGHTEST = 1.6;
 const AMBIENT = 0.66;
@@ -46,8 +45,20 @@ const DIFFUSE = 0.46;
 /** Light in the viewer's coordinates: from the upper left, over the shoulder. */
 const LIGHT = [-0.48, 0.62, 0.62] as const;
 
+/** One for each colour map: none depends on a range, but on whether 0 is in its middle. */
+const tables = new WeakMap<Colormap, Map<string, Uint32Array>>();
+
 /** Colours × brightnesses as pixels. */
 function paintTable(scale: ColorScale): Uint32Array {
+  const ofMap = tables.get(scale.colormap) ?? new Map<string, Uint32Array>();
+  tables.set(scale.colormap, ofMap);
+  const key = `${scale.gamma ?? 1} ${scale.range[0] === -scale.range[1]}`;
+  const table = ofMap.get(key) ?? newPaintTable(scale);
+  ofMap.set(key, table);
+  return table;
+}
+
+function newPaintTable(scale: ColorScale): Uint32Array {
   const flat = new Uint8Array(scaleColors(scale, COLORS).buffer);
   const bytes = new Uint8Array(4 * COLORS * BRIGHTNESSES);
   for (let b = 0, o = 0; b < BRIGHTNESSES; b++) {
@@ -90,21 +101,19 @@ function projectedNodes({ nodes, heights }: Surface, camera: Camera): Float32Arr
  * Paints a surface.
  *
  * @param camera in pixels of the image
- * @param side pixels a side
+ * @param size of the image, whole pixels
+ * @param reused an image that is no longer needed: painted over and returned if it has the size
  * @returns cells with a height that is not finite are left out
  */
 export function paintSurface(
   surface: Surface,
   camera: Camera,
   paint: SurfacePaint,
-  side: number,
+  size: { readonly width: number; readonly height: number },
+  reused: SurfaceImage | null = null,
 ): SurfaceImage {
   const { nodes } = surface;
-  const image: SurfaceImage = {
-    side,
-    pixels: new Uint8ClampedArray(4 * side * side),
-    nearness: new Float32Array(side * side).fill(-Infinity),
-  };
+  const image = blankImage(size, reused);
   const painter = trianglePainter(image, surface, projectedNodes(surface, camera), paint);
   const { columns, rows } = paintingOrder(camera, nodes - 1);
   for (const row of rows) {
@@ -117,14 +126,26 @@ export function paintSurface(
   return image;
 }
 
+function blankImage(
+  { width, height }: { readonly width: number; readonly height: number },
+  reused: SurfaceImage | null,
+): SurfaceImage {
+  if (reused?.width === width && reused.height === height) {
+    clearRaster(reused);
+    reused.nearness.fill(-Infinity);
+    return reused;
+  }
+  const nearness = new Float32Array(width * height).fill(-Infinity);
+  return { ...newRaster(width, height), nearness };
+}
+
 /** A function that paints the triangle of three nodes. */
 function trianglePainter(
-  { side, pixels, nearness }: SurfaceImage,
+  { width, height, pixels: out, nearness }: SurfaceImage,
   { values }: Surface,
   nodes: Float32Array,
   { scale, contourStep, lineWidth, lightLines }: SurfacePaint,
 ): (a: number, b: number, c: number) => void {
-  const out = new Uint32Array(pixels.buffer);
   const table = paintTable(scale);
   const [low, high] = scale.range;
   const toColor = high > low ? (COLORS - 1) / (high - low) : 0;
@@ -150,7 +171,7 @@ function trianglePainter(
     const perPixel = slope > 0 ? 1 / slope : 0;
     const reach = lineWidth / 2 + 0.5;
     const minY = Math.max(0, Math.ceil(Math.min(0, by, cy) + ay - 0.5));
-    const maxY = Math.min(side - 1, Math.floor(Math.max(0, by, cy) + ay - 0.5));
+    const maxY = Math.min(height - 1, Math.floor(Math.max(0, by, cy) + ay - 0.5));
     for (let y = minY; y <= maxY; y++) {
       const py = y + 0.5 - ay;
       // The span that all three edges leave.
@@ -167,12 +188,12 @@ function trianglePainter(
         else to = Math.min(to, x);
       }
       const first = Math.max(0, Math.ceil(from + ax - 0.5));
-      const last = Math.min(side - 1, Math.ceil(to + ax - 0.5) - 1);
+      const last = Math.min(width - 1, Math.ceil(to + ax - 0.5) - 1);
       const px = first + 0.5 - ax;
       let v = va + vx * px + vy * py;
       let s = (sa + sx * px + sy * py) * toBrightness;
       let n = na + nx * px + ny * py;
-      for (let o = y * side + first; o <= y * side + last; o++) {
+      for (let o = y * width + first; o <= y * width + last; o++) {
         const color = (v - low) * toColor;
         let brightness = s;
         if (lines !== 0) {

@@ -46,6 +46,14 @@ export function toPlane(
   return [(px - left) * scale - extent, extent - (py - top) * scale];
 }
 
+/**
+ * From data to a picture of the square alone, in device pixels: half + scale · x from its left edge,
+ * half − scale · y from its top.
+ */
+export function squarePlacement({ side, extent }: PlaneView): { scale: number; half: number } {
+  return { scale: side / (2 * extent), half: side / 2 };
+}
+
 /** What is drawn on the fly in the colours of the page: CSS colours. */
 export interface PictureTheme {
   readonly background: string;

@@ -14,7 +14,7 @@ export const TOKEN_HEADER = "x-vapo-token";
 
 /** The longest address. */
 const LONGEST_URL = 2048;
-/** The most requests that are answered at a time, events included. */
+/** The most requests that are worked on at a time; events have a limit of their own. */
 const REQUESTS = 1024;
 
 /**
@@ -81,11 +81,15 @@ const commonHeaders: Readonly<Record<string, string>> = {
   "x-content-type-options": "nosniff",
 };
 
-/** Gives every answer its headers; a handler that has set a policy by {@link usePolicy} keeps it. */
+/**
+ * Gives every answer its headers; a handler that has set a policy by {@link usePolicy} keeps it. The body
+ * that answers HEAD is cancelled: nobody would read it, and the file that it is read from stay open.
+ */
 export function securityHeaders(): MiddlewareHandler {
   return async (context, next) => {
     await next();
-    const { headers } = context.res;
+    const { headers, body } = context.res;
+    if (context.req.raw.method === "HEAD") await body?.cancel();
     for (const [name, value] of Object.entries(commonHeaders)) headers.set(name, value);
     const chosen = context.get("policy") as PolicyName | undefined;
     headers.set("content-security-policy", policies[chosen ?? "page"]);

@@ -158,14 +158,19 @@ function firstBytes(file: Deno.FsFile, size: number): ReadableStream<Uint8Array<
   return new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
       const bytes = new Uint8Array(Math.min(left, 65_536));
-      const read = left === 0 ? null : await file.read(bytes);
-      if (read === null) {
+      try {
+        const read = left === 0 ? null : await file.read(bytes);
+        if (read !== null) {
+          left -= read;
+          controller.enqueue(bytes.subarray(0, read));
+          return;
+        }
+      } catch (error) {
         close();
-        controller.close();
-        return;
+        throw error;
       }
-      left -= read;
-      controller.enqueue(bytes.subarray(0, read));
+      close();
+      controller.close();
     },
     cancel: close,
   }, { highWaterMark: 0 });

@@ -6,6 +6,7 @@
  * Run with one argument, JSON of {@link TrainingProcess}. The line "started" on standard output says
  * that the lock is held and the training's process is there.
  */
+import { tryTwice } from "../../cli/run_lock.ts";
 import { lastLine, type ProgramCall } from "./vapo_command.ts";
 
 /** What is started, and where it is noted. */
@@ -43,7 +44,7 @@ const LAST_ERRORS = 8192;
 
 async function main({ lock, log, name, call }: TrainingProcess): Promise<number> {
   using held = await Deno.open(lock, { read: true, write: true, create: true });
-  if (!await held.tryLock(true)) return LOCK_IS_HELD;
+  if (!await tryTwice(held)) return LOCK_IS_HELD;
   await held.truncate(0);
   await held.write(encoder.encode(JSON.stringify({ name } satisfies StartedTraining)));
   using file = await Deno.open(log, { write: true, create: true, truncate: true });

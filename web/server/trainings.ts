@@ -139,25 +139,26 @@ export function openTrainings({ runs, locks, running, detail }: TrainingsOptions
         }
         return name;
       }),
-    async pause(name) {
-      const { directory } = await requirePlace(runs, name);
-      if (Deno.build.os === "windows") {
-        throw new Refusal(
-          409,
-          "Windows lets no other program pause it: press Ctrl-C where it runs",
-        );
-      }
-      const process = await lockingProcess(locks, directory);
-      if (!process) {
-        throw new Refusal(
-          409,
-          await started() === name
-            ? `run ${name} is still starting: pause it in a moment`
-            : `run ${name} is not under way: there is nothing to pause`,
-        );
-      }
-      await interruptOnce(process, state, name);
-    },
+    pause: (name) =>
+      alone(async () => {
+        const { directory } = await requirePlace(runs, name);
+        if (Deno.build.os === "windows") {
+          throw new Refusal(
+            409,
+            "Windows lets no other program pause it: press Ctrl-C where it runs",
+          );
+        }
+        const process = await lockingProcess(locks, directory);
+        if (!process) {
+          throw new Refusal(
+            409,
+            await started() === name
+              ? `run ${name} is still starting: pause it in a moment`
+              : `run ${name} is not under way: there is nothing to pause`,
+          );
+        }
+        await interruptOnce(process, state, name);
+      }),
     resume: (name) =>
       alone(async () => {
         const { directory } = await requirePlace(runs, name);

@@ -75,6 +75,54 @@ Deno.test("an ill-typed or impossible value names its key, itself and what was e
   assertMessage(set("data.name=mnist"), 'potential.kind is "mlp"', '"wide-resnet"');
 });
 
+const points = '{"points":[[0,0],[1,2]]}';
+
+Deno.test("data.distribution: null by default, in files of earlier versions too; noise, weights, points", () => {
+  assertEquals(base.data.distribution, null);
+  const { distribution: _, ...earlier } = base.data;
+  assertEquals(parseConfig({ ...base, data: earlier }), base);
+  const of = (...assignments: string[]) => assignConfig(base, assignments).data.distribution;
+  assertEquals(of("data.distribution.noise=0.3"), { noise: 0.3, weights: null, points: null });
+  const both = of("data.distribution.weights=[1,2,3,4,5,6,7,8]", "data.distribution.noise=0");
+  assertEquals(both, { noise: 0, weights: [1, 2, 3, 4, 5, 6, 7, 8], points: null });
+  assertEquals(of("data.name=points", `data.distribution=${points}`), {
+    noise: null,
+    weights: null,
+    points: [[0, 0], [1, 2]],
+  });
+  // Of another distribution's configuration, one key alone.
+  const drawn = assignConfig(base, ["data.name=points", `data.distribution=${points}`]);
+  const moved = assignConfig(drawn, ["data.distribution.points=[[5,5]]"]);
+  assertEquals(moved.data.distribution?.points, [[5, 5]]);
+  const overlay = { data: { name: "points", distribution: JSON.parse(points) } };
+  assertEquals(overlayConfig(base, overlay, "mine.json"), drawn);
+});
+
+Deno.test("a data.distribution that does not fit the data says what was expected", () => {
+  const set = (...assignments: string[]) => () => assignConfig(base, assignments);
+  assertMessage(set("data.distribution=5"), "data.distribution is 5: expected object");
+  assertMessage(set("data.distribution.noise=-1"), "data.distribution.noise is -1");
+  assertMessage(set("data.distribution.noise=1e9"), "data.distribution.noise is 1000000000");
+  assertMessage(set("data.distribution.nose=1"), 'did you mean "data.distribution.noise"');
+  assertMessage(set("data.distribution.weights=[1,2]"), "2 numbers for the 8 components");
+  assertMessage(set("data.distribution.weights=[0,0,0,0,0,0,0,0]"), "all 0");
+  assertMessage(set(`data.distribution=${points}`), '2 points for data "8gaussians"');
+  assertMessage(set("data.name=points"), 'null for data "points": expected 1 to 4096 points');
+  const drawn = (list: string) => set("data.name=points", `data.distribution.points=${list}`);
+  assertMessage(drawn("[]"), "data.distribution.points is []");
+  assertMessage(drawn("[[0,0,0]]"), "data.distribution.points.0 is [0,0,0]");
+  assertMessage(drawn("[[0,101]]"), "data.distribution.points.0.1 is 101");
+  assertMessage(drawn("[[0,null]]"), "data.distribution.points.0.1 is null");
+  assertMessage(
+    () => assignConfig(presetConfig("mnist16"), ["data.distribution.noise=0.1"]),
+    'data.distribution is set for data "mnist16", which are images: expected null',
+  );
+  assertMessage(
+    set("data.name=points", `data.distribution=${points}`, "data.placement=stream"),
+    "which is drawn, not read",
+  );
+});
+
 Deno.test("messages are in this project's words, not in those of its parser", () => {
   const { seed: _, ...seedless } = base;
   assertMessage(() => parseConfig(seedless, "my.json"), 'my.json: "seed" is missing: expected');

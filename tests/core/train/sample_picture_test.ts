@@ -1,5 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Distribution, toyDistributions } from "../../../core/data/toy.ts";
+import {
+  configuredDistribution,
+  type Distribution,
+  toyDistributions,
+} from "../../../core/data/toy.ts";
+import { pixelOf } from "../../../core/picture/axes.ts";
 import { densityPlotFrame } from "../../../core/picture/density_plot.ts";
 import { pixelAt, type RgbImage } from "../../../core/picture/rgb_image.ts";
 import { openDevice } from "../../../core/tensor/mod.ts";
@@ -40,6 +45,29 @@ Deno.test("a density is drawn where it is, whether in closed form or from draws"
     const space = { name: "8gaussians", sampleShape: [2], distribution } as const;
     const sums = quarters(await samplePicture(space, noSamples));
     for (const other of [0, 2, 3]) assert(sums[1] > 2 * sums[other], sums.join(", "));
+  }
+});
+
+Deno.test("points far away are in the picture, with a width and without", async () => {
+  await openDevice("wasm");
+  for (const noise of [3, 0]) {
+    const points: [number, number][] = [[30, 20]];
+    const distribution = configuredDistribution({
+      name: "points",
+      distribution: { noise, weights: null, points },
+    });
+    const space = { name: "points", sampleShape: [2], distribution } as const;
+    const picture = await samplePicture(space, noSamples);
+    const side = noise === 3 ? 42 : 30;
+    const frame = densityPlotFrame({ points: noSamples, extent: [-side, side, -side, side] });
+    // Bright where the point is, dark on the other side of the origin.
+    const at = (x: number, y: number) => {
+      const [column, row] = pixelOf(frame, x, y).map(Math.floor);
+      return pixelAt(picture, column, row).reduce((sum, value) => sum + value);
+    };
+    assert(at(29.9, 20) > 300, `${at(29.9, 20)}`);
+    assertEquals(at(-29.9, -20), at(0, 0));
+    assert(at(0, 0) < 50);
   }
 });
 

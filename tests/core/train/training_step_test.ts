@@ -9,6 +9,7 @@ import { drawBatch } from "../../../core/train/training_batch.ts";
 import {
   excessOverMinimum,
   lossOnBatch,
+  mixtureOfData,
   trainingStep,
   updateState,
 } from "../../../core/train/training_step.ts";
@@ -24,7 +25,7 @@ async function tinyProblem(...assignments: string[]): Promise<TrainingProblem> {
     "optimizer.warmupSteps=0",
     ...assignments,
   ]);
-  return trainingProblem(config, await openDataSource(config.data.name));
+  return trainingProblem(config, await openDataSource(config.data));
 }
 
 /** The values of every tensor of a record, as float64. */
@@ -232,4 +233,35 @@ Deno.test("the excess is that of the parameters, not of their average, and mixtu
   assertEquals(excess.dataSync(), expected.excess.dataSync());
   const rings = await tinyProblem("data.name=rings");
   assertEquals(excessOverMinimum(rings, state, batch), null);
+});
+
+Deno.test("drawn points have an excess, but where pairs of samples and points fill the memory", async () => {
+  await openDevice("wasm");
+  const points = (count: number) =>
+    `data.distribution.points=${
+      JSON.stringify(Array.from({ length: count }, (_, k) => [k / 1000, Math.sin(k)]))
+    }`;
+  const few = await tinyProblem("data.name=points", points(3), "data.distribution.weights=[1,0,2]");
+  const state = initialState(few), batch = drawBatch(few, state);
+  const { excess, minimum } = excessOverMinimum(few, state, batch)!;
+  const mixture = {
+    means: few.config.data.distribution!.points!,
+    std: 0.2,
+    weights: [1 / 3, 0, 2 / 3],
+  };
+  const { path, potential, config } = few;
+  const expected = energyExcess(potential, state.parameters, batch, path, mixture, config.loss);
+  assertEquals(
+    [...excess.dataSync(), ...minimum.dataSync()],
+    [...expected.excess.dataSync(), ...expected.minimum.dataSync()],
+  );
+  const sizes = async (count: number, batchSize: number) =>
+    mixtureOfData(
+      await tinyProblem("data.name=points", points(count), `training.batchSize=${batchSize}`),
+    ) !== null;
+  assertEquals([await sizes(4096, 2048), await sizes(4096, 4096), await sizes(8, 4096)], [
+    true,
+    false,
+    true,
+  ]);
 });

@@ -4,8 +4,18 @@
  */
 import type { KeptPotential, Subject } from "../../laboratory/engine_types.ts";
 
-/** The weight that a potential comes into a sum with. */
+/** The weight that a potential comes into a sum with, before all are divided by their sum. */
 export const DEFAULT_WEIGHT = 1;
+
+/** What a sum is made of. */
+export interface Composition {
+  readonly parts: Parts;
+  /**
+   * Whether weights are divided by their sum. Then the score at each time is that of Π ρᵢ^wᵢ; else the
+   * flow goes as many times as far as the weights come to (`core/potential/sum.ts`).
+   */
+  readonly normalised: boolean;
+}
 
 /** A kept potential in the sum, or with the weight that it last had there. */
 export interface Part {
@@ -21,53 +31,83 @@ export function partOf(parts: Parts, id: number): Part {
   return parts[id] ?? { chosen: false, weight: DEFAULT_WEIGHT };
 }
 
-/** The parts of what is shown already: what is in a sum is chosen, with its weight there. */
-export function partsOf(kept: readonly KeptPotential[], subject: Subject): Parts {
+/** What is shown already: what is in a sum is chosen, with its weight there. */
+export function compositionOf(kept: readonly KeptPotential[], subject: Subject): Composition {
   const terms = subject.kind === "sum" ? subject.terms : [];
   const known = kept.flatMap(({ id }) => {
     const term = terms.find((one) => one.id === id);
     return term ? [[id, { chosen: true, weight: term.weight }]] : [];
   });
-  return Object.fromEntries(known);
+  const total = terms.reduce((sum, { weight }) => sum + weight, 0);
+  const normalised = terms.length === 0 || Math.abs(total - 1) < 1e-9;
+  return { parts: Object.fromEntries(known), normalised };
 }
 
-/** The sum of what is chosen, in the order in which it was kept; null where nothing is. */
-export function sumOf(kept: readonly KeptPotential[], parts: Parts): Subject | null {
-  const terms = kept.map(({ id }) => ({ id, ...partOf(parts, id) }))
-    .filter(({ chosen }) => chosen)
-    .map(({ id, weight }) => ({ id, weight }));
-  return terms.length === 0 ? null : { kind: "sum", terms };
+/** A potential of a sum. */
+export interface Term {
+  readonly kept: KeptPotential;
+  /** What it is multiplied with. */
+  readonly weight: number;
 }
 
-/** What the plane is to show once the parts are others: the sum goes on being the sum while there is one. */
+/** What is chosen, in the order in which it was kept, with the weights that it comes into the sum with. */
+export function termsOf(
+  kept: readonly KeptPotential[],
+  { parts, normalised }: Composition,
+): Term[] {
+  const terms = kept.filter(({ id }) => partOf(parts, id).chosen)
+    .map((one) => ({ kept: one, weight: partOf(parts, one.id).weight }));
+  const total = terms.reduce((sum, { weight }) => sum + weight, 0);
+  if (!normalised || total === 0) return terms;
+  return terms.map((term) => ({ ...term, weight: term.weight / total }));
+}
+
+/** The sum of what is chosen; null where nothing is. */
+export function sumOf(
+  kept: readonly KeptPotential[],
+  composition: Composition,
+): Extract<Subject, { kind: "sum" }> | null {
+  const terms = termsOf(kept, composition);
+  return terms.length === 0
+    ? null
+    : { kind: "sum", terms: terms.map(({ kept: { id }, weight }) => ({ id, weight })) };
+}
+
+/** What the plane is to show once the sum is another: it goes on being the sum while there is one. */
 export function subjectAfter(
   subject: Subject,
   kept: readonly KeptPotential[],
-  parts: Parts,
+  composition: Composition,
 ): Subject {
-  return subject.kind === "sum" ? sumOf(kept, parts) ?? { kind: "learned" } : subject;
+  return subject.kind === "sum" ? sumOf(kept, composition) ?? { kind: "learned" } : subject;
 }
 
-/** A sum in words: "8gaussians + 0.5 × rings". */
-export function sumInWords(kept: readonly KeptPotential[], parts: Parts): string {
-  const said = kept.flatMap(({ id, name }) => {
-    const { chosen, weight } = partOf(parts, id);
-    return !chosen
-      ? []
-      : [weight === 1 ? name : `${weight.toFixed(2).replace("-", "−")} × ${name}`];
-  });
-  return said.join(" + ");
+/** A weight with two decimals. */
+export function formatWeight(weight: number): string {
+  return weight.toFixed(2).replace("-", "−");
+}
+
+/** A sum in words: "0.50 × 8gaussians + 0.50 × rings". */
+export function sumInWords(terms: readonly Term[]): string {
+  return terms.map(({ kept: { name }, weight }) =>
+    weight === 1 ? name : `${formatWeight(weight)} × ${name}`
+  ).join(" + ");
 }
 
 /** Why a sum may not do what is expected of it, in one line; null where nothing is amiss. */
-export function sumProblem(kept: readonly KeptPotential[], parts: Parts): string | null {
-  const chosen = kept.filter(({ id }) => partOf(parts, id).chosen);
-  if (new Set(chosen.map(({ timeExplicit }) => timeExplicit)).size > 1) {
+export function sumProblem(terms: readonly Term[]): string | null {
+  if (terms.length === 0) return null;
+  const total = terms.reduce((sum, { weight }) => sum + weight, 0);
+  if (total === 0) return "All weights are 0: nothing moves.";
+  if (new Set(terms.map(({ kept }) => kept.timeExplicit)).size > 1) {
     return "One of these knows the time u and another does not: their sum mixes one landscape for " +
       "all times with another for each.";
   }
-  if (chosen.length > 0 && chosen.every(({ id }) => partOf(parts, id).weight === 0)) {
-    return "All weights are 0: nothing moves.";
+  if (Math.abs(total - 1) > 1e-9) {
+    return `The weights sum to ${
+      formatWeight(total)
+    }, not to 1: the flow goes as many times as far ` +
+      "in the same time.";
   }
   return null;
 }

@@ -10,45 +10,52 @@ import type { LaboratoryStore } from "../../laboratory/store_types.ts";
 import { Choice } from "../curves/choice.tsx";
 import { formatCount } from "../curves/numbers.ts";
 import {
+  type Composition,
+  compositionOf,
   DEFAULT_WEIGHT,
+  formatWeight,
   type Part,
   partOf,
-  type Parts,
-  partsOf,
   subjectAfter,
   sumInWords,
   sumOf,
   sumProblem,
+  termsOf,
 } from "./composition.ts";
 
 interface PanelProps {
   readonly store: LaboratoryStore;
 }
 
-interface PartsProps extends PanelProps {
-  readonly parts: Signal<Parts>;
+interface CompositionProps extends PanelProps {
+  readonly composition: Signal<Composition>;
+}
+
+interface ProblemProps extends CompositionProps {
+  /** One line of what went wrong; null for nothing. */
+  readonly problem: Signal<string | null>;
 }
 
 /** The panel. */
 export function CompositionPanel({ store }: PanelProps) {
-  const parts = useSignal<Parts>(partsOf(store.kept.peek(), store.subject.peek()));
+  const composition = useSignal(compositionOf(store.kept.peek(), store.subject.peek()));
   const problem = useSignal<string | null>(null);
   const kept = store.kept.value;
   useEffect(() => {
-    const wanted = subjectAfter(store.subject.peek(), kept, parts.value);
+    const wanted = subjectAfter(store.subject.peek(), kept, composition.value);
     if (JSON.stringify(wanted) !== JSON.stringify(store.subject.peek())) {
       store.subject.value = wanted;
     }
-  }, [kept, parts.value]);
+  }, [kept, composition.value]);
   return (
     <section class="panel composition-panel" aria-labelledby="composition-panel-heading">
       <h2 id="composition-panel-heading">Composition</h2>
-      <KeepForm store={store} parts={parts} problem={problem} />
+      <KeepForm store={store} composition={composition} problem={problem} />
       {problem.value && <p class="notice bad" role="alert">{problem.value}</p>}
       {kept.length === 0 ? <Guide /> : (
         <>
-          <KeptList store={store} parts={parts} problem={problem} />
-          <SumChoice store={store} parts={parts} />
+          <KeptList store={store} composition={composition} problem={problem} />
+          <SumChoice store={store} composition={composition} />
         </>
       )}
       <Explanation />
@@ -56,7 +63,7 @@ export function CompositionPanel({ store }: PanelProps) {
   );
 }
 
-function KeepForm({ store, parts, problem }: PartsProps & { problem: Signal<string | null> }) {
+function KeepForm({ store, composition, problem }: ProblemProps) {
   const name = useSignal("");
   const busy = useSignal(false);
   const standard = `${store.settings.value.data.name} ${store.step.value}`;
@@ -69,7 +76,7 @@ function KeepForm({ store, parts, problem }: PartsProps & { problem: Signal<stri
       const made = await store.engine.keep(name.value.trim() || standard);
       const others = store.kept.value.filter(({ id }) => id !== made.id);
       store.kept.value = [...others, made];
-      parts.value = { ...parts.value, [made.id]: { chosen: true, weight: DEFAULT_WEIGHT } };
+      changePart(composition, made.id, { chosen: true, weight: DEFAULT_WEIGHT });
       name.value = "";
     } catch (error) {
       problem.value = lineOf(error);
@@ -102,32 +109,37 @@ function KeepForm({ store, parts, problem }: PartsProps & { problem: Signal<stri
   );
 }
 
+function changePart(composition: Signal<Composition>, id: number, changes: Partial<Part>): void {
+  const { parts, normalised } = composition.peek();
+  composition.value = {
+    parts: { ...parts, [id]: { ...partOf(parts, id), ...changes } },
+    normalised,
+  };
+}
+
 function lineOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function KeptList({ store, parts, problem }: PartsProps & { problem: Signal<string | null> }) {
-  const kept = store.kept.value;
+function KeptList({ store, composition, problem }: ProblemProps) {
+  const kept = store.kept.value, terms = termsOf(kept, composition.value);
   const remove = async ({ id }: KeptPotential) => {
     problem.value = null;
     // What is to be gone leaves the sum before it is gone, so that nothing asks for it any more.
     store.kept.value = store.kept.value.filter((one) => one.id !== id);
-    parts.value = Object.fromEntries(
-      Object.entries(parts.value).filter(([key]) => Number(key) !== id),
-    );
-    store.subject.value = subjectAfter(store.subject.value, store.kept.value, parts.value);
+    changePart(composition, id, { chosen: false });
+    store.subject.value = subjectAfter(store.subject.value, store.kept.value, composition.value);
     await store.engine.drop(id).catch((error) => problem.value = lineOf(error));
   };
-  const change = (id: number, changes: Partial<Part>) =>
-    parts.value = { ...parts.value, [id]: { ...partOf(parts.value, id), ...changes } };
   return (
     <ul class="kept-list" aria-label="Kept potentials">
       {kept.map((one) => (
         <KeptRow
           key={one.id}
           kept={one}
-          part={partOf(parts.value, one.id)}
-          onChange={(changes) => change(one.id, changes)}
+          part={partOf(composition.value.parts, one.id)}
+          weight={terms.find((term) => term.kept.id === one.id)?.weight}
+          onChange={(changes) => changePart(composition, one.id, changes)}
           onRemove={() => remove(one)}
         />
       ))}
@@ -136,15 +148,17 @@ function KeptList({ store, parts, problem }: PartsProps & { problem: Signal<stri
 }
 
 function KeptRow(
-  { kept, part, onChange, onRemove }: {
+  { kept, part, weight, onChange, onRemove }: {
     readonly kept: KeptPotential;
     readonly part: Part;
+    /** In the sum; undefined outside it. */
+    readonly weight: number | undefined;
     readonly onChange: (changes: Partial<Part>) => void;
     readonly onRemove: () => void;
   },
 ) {
-  const { id, name, step, timeExplicit } = kept, { chosen, weight } = part;
-  const written = weight.toFixed(2).replace("-", "−");
+  const { id, name, step, timeExplicit } = kept, { chosen } = part;
+  const written = weight === undefined ? "not in the sum" : formatWeight(weight);
   return (
     <li class="kept-row">
       <label class="check kept-name">
@@ -175,7 +189,8 @@ function KeptRow(
           min={0}
           max={2}
           step={0.05}
-          value={weight}
+          value={part.weight}
+          aria-valuetext={written}
           disabled={!chosen}
           onInput={({ currentTarget }) => onChange({ weight: currentTarget.valueAsNumber })}
         />
@@ -185,11 +200,11 @@ function KeptRow(
 }
 
 /** Whether the plane shows the sum, and what that is. */
-function SumChoice({ store, parts }: PartsProps) {
-  const kept = store.kept.value, sum = sumOf(kept, parts.value);
+function SumChoice({ store, composition }: CompositionProps) {
+  const kept = store.kept.value, sum = sumOf(kept, composition.value);
+  const terms = termsOf(kept, composition.value);
   const shown = store.subject.value.kind === "sum" ? "sum" : "learned";
-  const amiss = sumProblem(kept, parts.value);
-  const count = sum?.kind === "sum" ? sum.terms.length : 0;
+  const amiss = sumProblem(terms);
   return (
     <div class="sum-choice">
       <Choice
@@ -202,10 +217,21 @@ function SumChoice({ store, parts }: PartsProps) {
           store.subject.value = choice === "sum" && sum ? sum : { kind: "learned" }}
       />
       <p class="tabular">
-        {count === 0 && "Tick two potentials to add them."}
-        {count === 1 && <>Φ = {sumInWords(kept, parts.value)}. Tick another to add it.</>}
-        {count > 1 && <>Φ = {sumInWords(kept, parts.value)}</>}
+        {terms.length > 0 && <>Φ = {sumInWords(terms)}.</>}
+        {terms.length < 2 && `Tick ${terms.length === 0 ? "two potentials" : "another"} to add.`}
       </p>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={composition.value.normalised}
+          onChange={({ currentTarget }) =>
+            composition.value = {
+              ...composition.value,
+              normalised: currentTarget.checked,
+            }}
+        />
+        Weights sum to 1
+      </label>
       {amiss && <p class="notice">{amiss}</p>}
       {shown === "sum" && <Refinement store={store} />}
     </div>
@@ -262,12 +288,14 @@ function Explanation() {
       <summary>What a sum does</summary>
       <div class="fold-body">
         <p>
-          Adding potentials multiplies densities, at each time ∝ Π ρᵢ^wᵢ (a product of experts), so
-          that samples go where all of them agree.
+          Adding potentials multiplies densities: with weights that sum to 1 the score at each time
+          is that of the density ∝ Π ρᵢ^wᵢ (a product of experts), so that samples go where all of
+          them agree.
         </p>
         <p>
-          The summed flow carries that product only approximately: a few steps of Langevin
-          refinement at the end, or a stochastic solver, bring the particles nearer to it.
+          The flow carries that product only approximately, and leaves particles behind near modes
+          that are not shared: a stochastic solver leads some of them on, and so does Langevin
+          refinement at the end, where the densities overlap.
         </p>
       </div>
     </details>

@@ -147,7 +147,7 @@ export function positionRange(series: readonly ChartSeries[], log: boolean): Ran
 function padded(low: number, high: number, log: boolean, room: number): Range {
   if (low > high) return log ? [1, 10] : [0, 1];
   if (log) {
-    const factor = high > low ? (high / low) ** room : 2;
+    const factor = high > low ? (high / low) ** room : Math.sqrt(10);
     return [low / factor, high * factor];
   }
   const space = high > low ? (high - low) * room : Math.abs(low) * 0.1 || 1;

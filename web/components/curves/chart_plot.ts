@@ -147,7 +147,7 @@ function plotOptions(state: PlotState, width: number, onHover: OnHover): uPlot.O
   return {
     width,
     height,
-    padding: [8, 10, 0, 0],
+    padding: [8, 18, 0, 0],
     legend: { show: false },
     scales: {
       x: { time: false, distr: logX ? 3 : 1, range: () => [...state.x] },
@@ -191,10 +191,14 @@ function seriesOptions(state: PlotState, series: ChartSeries, index: number): uP
     width: series.scattered ? 0 : series.faint ? 1 : 2,
     alpha: series.faint ? 0.4 : 1,
     dash: [...lookOf(series, index).dash],
-    // A point between two breaks, or one alone, would not be seen as a line.
-    points: series.marker ? { show: false } : { show: series.x.length === 1, size: 6 },
+    points: { show: () => isLonely(state.model.series[index]), size: 6 },
     ...(series.scattered ? { paths: () => null } : {}),
   };
+}
+
+/** Whether there is but one point, which no line would show. */
+function isLonely({ x, marker }: ChartSeries): boolean {
+  return !marker && x.length === 1;
 }
 
 /** Ticks of the project's own pictures, about one in so many CSS pixels. */

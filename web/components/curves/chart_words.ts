@@ -2,7 +2,7 @@
  * @file A chart in words, for those who do not see it: where each curve is now, and where it is going.
  */
 import type { ChartSeries } from "./chart_data.ts";
-import { formatNumber } from "./numbers.ts";
+import { formatNumber, formatPosition } from "./numbers.ts";
 import { meanOf } from "./smoothing.ts";
 
 /** Where a curve is going, at its end. */
@@ -41,14 +41,16 @@ export interface ChartDescription {
   readonly title: string;
   readonly xLabel: string;
   readonly series: readonly ChartSeries[];
+  /** Whether the vertical axis is logarithmic: then factors make the trend, not differences. */
+  readonly logY?: boolean;
 }
 
 /**
  * A chart in words: "Loss: smoothed −1.21 at step 3,000, falling; known minimum −1.3." Faint curves
- * are left out, and of scattered points the last is said without where they go.
+ * are left out; of marked points the first and the last are said.
  */
-export function describeChart({ title, xLabel, series }: ChartDescription): string {
-  const parts = series.filter(({ faint }) => !faint).map((one) => seriesInWords(one, xLabel));
+export function describeChart({ title, xLabel, series, logY = false }: ChartDescription): string {
+  const parts = series.filter(({ faint }) => !faint).map((one) => seriesInWords(one, xLabel, logY));
   const said = parts.filter((part) => part !== null);
   return said.length === 0 ? `${title}: nothing to show yet.` : `${title}: ${said.join("; ")}.`;
 }
@@ -56,12 +58,22 @@ export function describeChart({ title, xLabel, series }: ChartDescription): stri
 function seriesInWords(
   { label, x, y, scattered, marker }: ChartSeries,
   xLabel: string,
+  logY: boolean,
 ): string | null {
   let last = y.length - 1;
   while (last >= 0 && !Number.isFinite(y[last])) last--;
   if (last < 0) return null;
-  const trend = scattered || marker ? null : trendOf(y);
+  if (scattered || marker) return markedInWords({ label, x, y });
+  const trend = trendOf(logY ? y.map(Math.log) : y);
   const constant = y.every((value) => value === y[last]);
-  const place = constant && y.length > 1 ? "" : ` at ${xLabel} ${formatNumber(x[last], 6)}`;
+  const place = constant && y.length > 1 ? "" : ` at ${xLabel} ${formatPosition(x[last])}`;
   return `${label} ${formatNumber(y[last])}${place}${constant || !trend ? "" : `, ${trend}`}`;
+}
+
+/** "Heun 0.2 at 10 to 0.0005 at 200". */
+function markedInWords({ label, x, y }: Pick<ChartSeries, "label" | "x" | "y">): string {
+  const said = y.flatMap((value, i) =>
+    Number.isFinite(value) ? [`${formatNumber(value)} at ${formatPosition(x[i])}`] : []
+  );
+  return `${label} ${[...new Set([said[0], said[said.length - 1]])].join(" to ")}`;
 }

@@ -76,7 +76,7 @@ function PresentNumbers(
 ) {
   const facts = useMemo(() => [
     { label: "loss", value: formatNumber(lastValue(lossSeries(lines, memory), "loss")) },
-    { label: "known minimum", value: formatNumber(knownMinimum(lines)) },
+    { label: "minimum", value: formatNumber(knownMinimum(lines)) },
     { label: "excess", value: formatNumber(lastValue(excessSeries(lines, memory), "excess"), 3) },
   ], [lines, memory]);
   const speed = useSlowValue(store.stepsPerSecond, DRAW_EVERY);
@@ -111,7 +111,7 @@ function LossChart({ lines, memory }: CurveProps) {
       title="Loss"
       description={minimum === null
         ? "The least it can be is known for mixtures of Gaussians only."
-        : "No potential has a lower loss than the exact one, whose loss is −½ E w|∇Φ*|²."}
+        : "No potential has a lower loss than the exact one, whose loss is −½\u00a0E\u00a0w|∇Φ*|²."}
       series={series}
       xLabel="step"
       yLabel="energy loss"
@@ -173,7 +173,11 @@ function SpeedChart({ store }: { readonly store: LaboratoryStore }) {
 function OptimiserFold({ lines, memory }: CurveProps) {
   const open = useSignal(false);
   const gradient = useMemo(
-    () => smoothedSeries(metricColumn(lines, "gradientNorm"), "gradient norm", memory),
+    () =>
+      smoothedSeries(metricColumn(lines, "gradientNorm"), "gradient norm", memory, {
+        color: "var(--series-1)",
+        dash: [],
+      }),
     [lines, memory],
   );
   const rate = useMemo(

@@ -8,7 +8,7 @@ import { allPositive, type ChartSeries, nearestPoint, sampledRows } from "./char
 import { isOpenMarker, lookOf, markerPath } from "./chart_marks.ts";
 import { type ChartPlot, openPlot, type PlotModel } from "./chart_plot.ts";
 import { describeChart } from "./chart_words.ts";
-import { formatNumber } from "./numbers.ts";
+import { formatNumber, formatPosition } from "./numbers.ts";
 
 export type { ChartSeries, Marker } from "./chart_data.ts";
 
@@ -50,7 +50,7 @@ export function LineChart(
     logY: logY && allPositive(series.map(({ y }) => y)),
   };
   const canvas = usePlot(model, hovered);
-  const words = useSlowWords(describeChart({ title, xLabel, series }));
+  const words = useSlowWords(describeChart({ title, xLabel, series, logY: model.logY }));
   const empty = series.every(({ x }) => x.length === 0);
   return (
     <figure class="figure chart">
@@ -61,7 +61,7 @@ export function LineChart(
       </figcaption>
       <div class="chart-box" role="img" aria-label={words}>
         <svg class="chart-height" width="1" height={height} aria-hidden="true" />
-        <div class="chart-canvas" ref={canvas} />
+        <div class="chart-canvas" ref={canvas} hidden={empty} />
         {empty && <span class="chart-empty">Nothing to show yet</span>}
       </div>
       <ChartLegend series={series} xLabel={xLabel} hovered={hovered} />
@@ -143,7 +143,7 @@ export function ChartLegend(
         </li>
       ))}
       {common !== undefined && rows.some(({ one }) => !one.marker) && (
-        <li class="chart-position tabular">{xLabel} {formatNumber(common, 6)}</li>
+        <li class="chart-position tabular">{xLabel} {formatPosition(common)}</li>
       )}
     </ul>
   );
@@ -202,7 +202,7 @@ export function ChartTable(
         <tbody>
           {rows.map(({ x, values }) => (
             <tr key={x}>
-              <th scope="row">{formatNumber(x, 6)}</th>
+              <th scope="row">{formatPosition(x)}</th>
               {values.map((value, i) => <td key={i}>{formatNumber(value)}</td>)}
             </tr>
           ))}

@@ -45,11 +45,10 @@ export function lossSeries(lines: readonly MetricsLine[], memory: number): Chart
   const series = smoothedSeries(column, "loss", memory, { color: "var(--series-1)", dash: [] });
   const minimum = knownMinimum(lines);
   if (minimum === null || column.x.length === 0) return series;
-  const ends = [column.x[0], column.x[column.x.length - 1]];
   return [...series, {
     label: "known minimum",
-    x: ends,
-    y: [minimum, minimum],
+    x: column.x,
+    y: column.x.map(() => minimum),
     color: "var(--series-2)",
     dash: [7, 4],
   }];
@@ -86,8 +85,8 @@ export function excessSeries(lines: readonly MetricsLine[], memory: number): Cha
   });
 }
 
-/** A smoothed curve's last value; null where there is none. */
+/** A curve's last value, NaN where it was not a number; null where there is none. */
 export function lastValue(series: readonly ChartSeries[], label: string): number | null {
   const y = series.find((one) => one.label === label)?.y ?? [];
-  return y.findLast(Number.isFinite) ?? null;
+  return y.at(-1) ?? null;
 }

@@ -42,6 +42,11 @@ export function formatCount(value: number | null | undefined): string {
   return Number.isFinite(value) ? Math.round(value).toLocaleString("en") : formatNumber(value);
 }
 
+/** A place on an axis: whole numbers with their thousands set apart, others in six digits at most. */
+export function formatPosition(value: number): string {
+  return Number.isInteger(value) ? formatCount(value) : formatNumber(value, 6);
+}
+
 /** A share as a percentage: 0.984 is "98.4 %"; a dash for what is missing. */
 export function formatShare(value: number | null | undefined): string {
   if (value === null || value === undefined) return MISSING;

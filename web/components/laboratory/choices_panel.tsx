@@ -128,7 +128,9 @@ function OptimizerChoices(props: GroupProps) {
 function Seed({ store, explained }: GroupProps) {
   const id = useId(), { seed } = store.settings.value;
   const set = (value: number) => {
-    if (Number.isSafeInteger(value) && value >= 0) store.change({ seed: value });
+    const isSeed = Number.isSafeInteger(value) && value >= 0;
+    if (isSeed) store.change({ seed: value });
+    return isSeed;
   };
   return (
     <div class="field lab-field">
@@ -145,14 +147,16 @@ function Seed({ store, explained }: GroupProps) {
           step={1}
           value={seed}
           aria-describedby={`${id}-reason`}
-          onChange={({ currentTarget }) => set(currentTarget.valueAsNumber)}
+          onChange={({ currentTarget }) => {
+            if (!set(currentTarget.valueAsNumber)) currentTarget.value = String(seed);
+          }}
         />
         <button
           type="button"
           class="button"
           aria-label={`Another seed than ${formatCount(seed)}`}
           title="Another seed"
-          onClick={() => set(seed + 1)}
+          onClick={() => set(seed < Number.MAX_SAFE_INTEGER ? seed + 1 : 0)}
         >
           <Icon name="die" />
         </button>

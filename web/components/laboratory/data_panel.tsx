@@ -70,7 +70,8 @@ function choose(store: LaboratoryPageStore, name: DataName): void {
 }
 
 function Noise({ store }: { readonly store: LaboratoryPageStore }) {
-  const { data } = store.settings.value, own = store.facts.value?.noise ?? 0;
+  const { data } = store.settings.value, facts = store.facts.value, own = facts?.noise ?? 0;
+  const noise = data.noise ?? own;
   const set = (noise: number | null) => store.change({ data: { ...data, noise } });
   return (
     <div class="lab-noise">
@@ -79,10 +80,15 @@ function Noise({ store }: { readonly store: LaboratoryPageStore }) {
         reason={reasons.noise}
         restarts
         min={own === 0 ? 0 : 0.02}
-        max={1}
+        // An address or a run may have more than most would want to choose.
+        max={noise > 1 ? 4 : 1}
         step={0.01}
-        value={data.noise ?? own}
-        shown={data.noise === null ? `${formatNumber(own, 3)}, its own` : undefined}
+        value={noise}
+        shown={data.noise !== null
+          ? undefined
+          : facts
+          ? `${formatNumber(own, 3)}, its own`
+          : "its own"}
         onInput={set}
       />
       <button
@@ -140,7 +146,7 @@ function Weights({ store }: { readonly store: LaboratoryPageStore }) {
           <SliderField
             key={i}
             label={name}
-            min={0}
+            min={isLast(parts, i) ? 0.1 : 0}
             max={4}
             step={0.1}
             value={weight}
@@ -150,6 +156,11 @@ function Weights({ store }: { readonly store: LaboratoryPageStore }) {
       </div>
     </details>
   );
+}
+
+/** Whether all others weigh nothing: then this one has to weigh something. */
+function isLast(parts: readonly Weighted[], i: number): boolean {
+  return parts.every(({ weight }, j) => i === j || weight === 0);
 }
 
 function withWeights(strokes: readonly Stroke[], weights: readonly number[]): Stroke[] {

@@ -102,10 +102,10 @@ function OpenRun(
   { store, said }: { readonly store: LaboratoryPageStore; readonly said: Signal<string | null> },
 ) {
   const id = useId(), runs = useSignal<readonly RunSummary[]>([]), chosen = useSignal("");
-  useEffect(() => {
-    // A page without its server still trains; then there is nothing to list.
-    fetchPlaneRuns((path) => fetch(path)).then((found) => runs.value = found, () => {});
-  }, []);
+  // A page without its server still trains; then there is nothing to list.
+  const list = () =>
+    void fetchPlaneRuns((path) => fetch(path)).then((found) => runs.value = found, () => {});
+  useEffect(list, []);
   const attempt = (act: () => Promise<void>) =>
     act().then(
       () => said.value = null,
@@ -123,7 +123,7 @@ function OpenRun(
       store.openRun(await fetchRun((path) => fetch(path), chosen.value || runs.value[0].name), true)
     );
   return (
-    <details>
+    <details onToggle={({ currentTarget }) => currentTarget.open && list()}>
       <summary>Open a run</summary>
       <div class="lab-open">
         <div class="field">

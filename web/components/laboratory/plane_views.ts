@@ -76,7 +76,11 @@ function solverSources({ comparison, field }: LaboratoryPageStore): PlaneSource[
       whose: name,
       field: () => field.value,
       reference: nothing,
-      flows: () => "failure" in one ? [] : [one],
+      // Read from the signal, so that what is drawn is drawn again when the solvers are compared anew.
+      flows() {
+        const now = comparison.value?.flows[i];
+        return now && !("failure" in now) ? [now] : [];
+      },
     };
   });
 }

@@ -46,6 +46,5 @@ function withLevel(
   const x = measures.map(({ step }) => step);
   const series: ChartSeries[] = [{ label, x, y: measures.map(value), ...MEASURED }];
   if (level === null) return series;
-  const ends = [...new Set([x[0], x[x.length - 1]])];
-  return [...series, { label: levelLabel, x: ends, y: ends.map(() => level), ...BEST }];
+  return [...series, { label: levelLabel, x, y: x.map(() => level), ...BEST }];
 }

@@ -95,7 +95,7 @@ export function presentNumbers(latest: Measures | null, facts: RunFacts | null):
       note: `data ${formatShare(TRUE_SHARE)}`,
     });
   }
-  return [...numbers, { label: "measured at step", value: formatCount(latest?.step) }];
+  return [...numbers, { label: "at step", value: formatCount(latest?.step) }];
 }
 
 function MeasureChart(

@@ -40,7 +40,10 @@ export function configSections(config: RunConfig): ConfigSection[] {
 }
 
 /** What is found out or chosen when a run starts: no difference that anybody has made. */
-const resolved = ["device", "preset", "seed", "data.checksum", "data.directory"];
+const resolved = [
+  ...["device", "preset", "seed"],
+  ...["data.checksum", "data.directory", "data.placement"],
+];
 
 /** Where a configuration differs from its preset's. */
 export function presetDifferences(config: RunConfig, preset: RunConfig): PresetDifferences {

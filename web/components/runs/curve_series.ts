@@ -3,60 +3,61 @@
  */
 import type { EvaluationLine, MetricsLine, SpeedLine } from "../../../core/train/run_directory.ts";
 import type { ChartSeries } from "../curves/chart_data.ts";
-import { smoothed } from "../curves/smoothing.ts";
+import { seriesColor } from "../curves/chart_marks.ts";
+import { type Column, metricColumn, smoothedSeries } from "../curves/metric_series.ts";
 
-/** About how many lines a smoothed value is the mean of: 1/(1 − memory). */
-const memory = 0.9;
-
-/** What a number of a line of metrics is called in a legend. */
+/** What a number of a line of metrics is called. */
 const labels: Readonly<Record<string, string>> = {
-  loss: "loss",
-  minimum: "known minimum",
-  excess: "above the minimum",
-  transport: "transport",
-  kinetic: "kinetic",
   gap: "spectral gap",
-  spectral: "sum of singular values",
-  largestSingularValue: "largest singular value",
+  spectral: "singular values",
   gradientNorm: "gradient norm",
   learningRate: "learning rate",
 };
+
+/** Dashes of the curves of one chart. */
+const dashes: readonly (readonly number[])[] = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
 
 /**
  * Curves of some of the numbers in lines of metrics; those that no line has are left out.
  *
  * @param keys as in metrics.jsonl
- * @param smooth whether each is a running mean, with what it is the mean of pale behind it
+ * @param memory of the smoothing, from 0, which is none, to below 1
  */
 export function metricsSeries(
   lines: readonly MetricsLine[],
   keys: readonly string[],
-  smooth: boolean,
+  memory: number,
 ): ChartSeries[] {
-  return keys.filter((key) => lines.some((line) => line[key] !== undefined)).flatMap((key) => {
-    const x = lines.map(({ step }) => step);
-    // NaN and infinities come as null: JSON has no others.
-    const y = lines.map((line) => line[key] ?? NaN);
-    const label = labels[key] ?? key;
-    const dash = key === "minimum" ? { dash: [6, 4] } : {};
-    const curve = { label, x, y, ...dash };
-    if (!smooth || lines.length < 20) return [curve];
-    return [{ ...curve, faint: true }, { ...curve, y: smoothed(y, memory) }];
+  return keys.flatMap((key, i) => {
+    const look = { color: seriesColor(i), dash: dashes[i % dashes.length] };
+    return drawn(metricColumn(lines, key), labels[key] ?? key, memory, look);
   });
 }
 
-/** Whether any line has another value than 0. */
-export function isUsed(lines: readonly MetricsLine[], key: string): boolean {
-  return lines.some((line) => line[key] !== undefined && line[key] !== 0);
+/** What the loss is the sum of, without the parts that the run does not have. */
+export function lossPartsSeries(lines: readonly MetricsLine[], memory: number): ChartSeries[] {
+  const used = ["transport", "kinetic", "gap", "spectral"].filter((key) =>
+    lines.some((line) => line[key] !== undefined && line[key] !== 0)
+  );
+  return metricsSeries(lines, used, memory);
 }
 
 /** Samples a second. */
-export function speedSeries(lines: readonly SpeedLine[], smooth: boolean): ChartSeries[] {
+export function speedSeries(lines: readonly SpeedLine[], memory: number): ChartSeries[] {
   const x = lines.map(({ step }) => step);
   const y = lines.map(({ samplesPerSecond }) => samplesPerSecond ?? NaN);
-  const curve = { label: "samples a second", x, y };
-  if (!smooth || lines.length < 20) return lines.length === 0 ? [] : [curve];
-  return [{ ...curve, faint: true }, { ...curve, y: smoothed(y, memory) }];
+  return drawn({ x, y }, "samples a second", memory, { color: seriesColor(0), dash: [] });
+}
+
+/** A curve, smoothed where that is asked for, what it was before pale behind it. */
+function drawn(
+  column: Column,
+  label: string,
+  memory: number,
+  look: Pick<ChartSeries, "color" | "dash">,
+): ChartSeries[] {
+  if (memory > 0) return smoothedSeries(column, label, memory, look);
+  return column.x.length === 0 ? [] : [{ label, ...column, ...look }];
 }
 
 /** The evaluations of one metric. */

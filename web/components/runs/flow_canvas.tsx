@@ -4,7 +4,11 @@
  */
 import { effect, type ReadonlySignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { type PlaneView, planeView, toCanvas } from "../../pictures/view.ts";
+import type { Flow } from "../../laboratory/engine_types.ts";
+import type { PictureChoices } from "../../laboratory/store_types.ts";
+import { drawPlane, planeCache } from "../../pictures/plane_picture.ts";
+import { pictureTheme } from "../../pictures/theme.ts";
+import { planeView } from "../../pictures/view.ts";
 import { flowEnd, flowExtent, type FlowFrames, imagePixels, samplesAt } from "./flow_frames.ts";
 
 /** What is drawn, and when it is. */
@@ -66,15 +70,24 @@ function followPlane(
 ): () => void {
   const context = canvas.getContext("2d");
   if (!context) return () => {};
-  const extent = flowExtent(flow);
+  const extent = flowExtent(flow), end = flowEnd(flow);
+  const flows = [laboratoryFlow(flow)];
+  const cache = planeCache();
+  let theme = pictureTheme(canvas);
   const draw = (time: number) => {
     const ratio = globalThis.devicePixelRatio || 1;
     const side = Math.round(canvas.clientWidth * ratio);
+    if (side === 0) return;
     if (canvas.width !== side || canvas.height !== side) canvas.width = canvas.height = side;
-    drawParticles(context, planeView(canvas, extent, ratio), flow, time, pageColors(canvas));
+    const view = planeView(canvas, extent, ratio);
+    const input = { view, cache, flows, choices: particlesAlone, field: null, legend: false };
+    drawPlane(context, { ...input, u: Math.min(time, end), trail: trailShare * end }, theme);
   };
   const stop = effect(() => draw(u.value));
-  const again = () => draw(u.peek());
+  const again = () => {
+    theme = pictureTheme(canvas);
+    draw(u.peek());
+  };
   const observer = new ResizeObserver(again);
   observer.observe(canvas);
   const scheme = matchMedia("(prefers-color-scheme: dark)");
@@ -86,72 +99,31 @@ function followPlane(
   };
 }
 
-interface PageColors {
-  readonly line: string;
-  readonly muted: string;
-  readonly accent: string;
-}
+/** How far back trails go, as a share of the whole time. */
+const trailShare = 0.14;
 
-function pageColors(element: Element): PageColors {
-  const style = getComputedStyle(element);
-  const color = (token: string) => style.getPropertyValue(token).trim();
-  return { line: color("--line"), muted: color("--muted"), accent: color("--accent") };
-}
+/** What is drawn of the plane: no field is known here. */
+const particlesAlone: PictureChoices = {
+  field: "none",
+  contours: false,
+  velocity: "none",
+  particles: true,
+  data: false,
+  trails: true,
+  compare: "learned",
+  relief: false,
+};
 
-/** How far back a particle's trail goes, as a share of the whole time. */
-const trail = 0.12;
-
-function drawParticles(
-  context: CanvasRenderingContext2D,
-  view: PlaneView,
-  flow: FlowFrames,
-  u: number,
-  colors: PageColors,
-): void {
-  const { ratio } = view;
-  context.clearRect(0, 0, context.canvas.width, context.canvas.height);
-  drawAxes(context, view, colors);
-  const time = Math.min(u, flowEnd(flow));
-  const now = samplesAt(flow, time);
-  const back = [0.33, 0.66, 1].map((share) =>
-    samplesAt(flow, Math.max(0, time - share * trail * flowEnd(flow)))
-  );
-  context.strokeStyle = context.fillStyle = colors.accent;
-  context.lineWidth = ratio;
-  context.globalAlpha = 0.22;
-  context.beginPath();
-  for (let i = 0; i < now.length; i += 2) {
-    context.moveTo(...toCanvas(view, now[i], now[i + 1]));
-    for (const then of back) context.lineTo(...toCanvas(view, then[i], then[i + 1]));
-  }
-  context.stroke();
-  context.globalAlpha = 0.85;
-  const size = 2.4 * ratio;
-  for (let i = 0; i < now.length; i += 2) {
-    const [x, y] = toCanvas(view, now[i], now[i + 1]);
-    context.fillRect(x - size / 2, y - size / 2, size, size);
-  }
-  context.globalAlpha = 1;
-}
-
-/** A light grid at whole numbers that are not too many, labelled along the edges. */
-function drawAxes(context: CanvasRenderingContext2D, view: PlaneView, colors: PageColors): void {
-  const { extent, left, top, side, ratio } = view;
-  const step = [0.5, 1, 2, 5, 10, 20, 50, 100].find((each) => extent / each <= 3) ?? extent / 3;
-  context.strokeStyle = colors.line;
-  context.lineWidth = ratio;
-  context.fillStyle = colors.muted;
-  context.font = `${11 * ratio}px system-ui, sans-serif`;
-  for (let k = -Math.floor(extent / step); k * step <= extent; k++) {
-    const [x, y] = toCanvas(view, k * step, k * step);
-    context.beginPath();
-    context.moveTo(x, top);
-    context.lineTo(x, top + side);
-    context.moveTo(left, y);
-    context.lineTo(left + side, y);
-    context.stroke();
-    const label = String(k * step).replace("-", "−");
-    context.fillText(label, x + 3 * ratio, top + side - 4 * ratio);
-    if (k !== 0) context.fillText(label, left + 3 * ratio, y - 3 * ratio);
-  }
+/** A flow of the plane as the laboratory's pictures take it. */
+function laboratoryFlow({ n, times, values }: FlowFrames): Flow {
+  return {
+    subject: { kind: "learned" },
+    step: 0,
+    n,
+    times: Float32Array.from(times),
+    positions: values,
+    evaluations: 0,
+    hessianProducts: 0,
+    milliseconds: 0,
+  };
 }

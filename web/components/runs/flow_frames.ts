@@ -4,6 +4,7 @@
  */
 import { FormatError } from "../../../core/errors.ts";
 import { decodeNpy } from "../../../core/formats/npy.ts";
+import { frameAt } from "../../pictures/particles.ts";
 
 /** Samples on their way, at a row of times. */
 export interface FlowFrames {
@@ -71,26 +72,6 @@ export function flowEnd({ times }: FlowFrames): number {
   return times[times.length - 1];
 }
 
-/** The frame that is nearest to a time. */
-export function nearestFrame({ times }: FlowFrames, u: number): number {
-  const { frame, share } = between(times, u);
-  return share < 0.5 ? frame : frame + 1;
-}
-
-/** The frame before a time, and how far it is to the next one, 0 to 1; beyond the ends, the end. */
-function between(times: Float64Array, u: number): { frame: number; share: number } {
-  const last = times.length - 1;
-  if (!(u > times[0]) || last === 0) return { frame: 0, share: 0 };
-  if (u >= times[last]) return { frame: last - 1, share: 1 };
-  let low = 0, high = last;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (times[middle] <= u) low = middle;
-    else high = middle;
-  }
-  return { frame: low, share: (u - times[low]) / (times[high] - times[low]) };
-}
-
 /**
  * All samples at a time, linear between two frames.
  *
@@ -99,7 +80,7 @@ function between(times: Float64Array, u: number): { frame: number; share: number
 export function samplesAt(flow: FlowFrames, u: number): Float32Array {
   const { times, values } = flow;
   const size = values.length / times.length;
-  const { frame, share } = between(times, u);
+  const { frame, share } = frameAt(times, u);
   const from = values.subarray(frame * size, (frame + 1) * size);
   if (share === 0) return from;
   const to = values.subarray((frame + 1) * size, (frame + 2) * size);

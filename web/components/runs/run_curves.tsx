@@ -4,7 +4,8 @@
 import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
 import type { EvaluationLine, MetricsLine, SpeedLine } from "../../../core/train/run_directory.ts";
 import { LineChart } from "../curves/line_chart.tsx";
-import { evaluationCurves, isUsed, metricsSeries, speedSeries } from "./curve_series.ts";
+import { excessSeries, lossSeries } from "../curves/metric_series.ts";
+import { evaluationCurves, lossPartsSeries, metricsSeries, speedSeries } from "./curve_series.ts";
 
 /** What is drawn. */
 export interface RunCurvesProps {
@@ -13,9 +14,13 @@ export interface RunCurvesProps {
   readonly evaluations: ReadonlySignal<readonly EvaluationLine[]>;
 }
 
+/** A smoothed value is the mean of about 1/(1 − this) lines. */
+const smoothing = 0.9;
+
 /** Loss with its known minimum, its parts, gradient norm, learning rate, speed, evaluations. */
 export function RunCurves({ metrics, speed, evaluations }: RunCurvesProps) {
   const smooth = useSignal(true);
+  const memory = useComputed(() => smooth.value ? smoothing : 0);
   return (
     <section class="panel run-curves" aria-labelledby="curves-heading">
       <div class="row spread">
@@ -30,9 +35,9 @@ export function RunCurves({ metrics, speed, evaluations }: RunCurvesProps) {
         </label>
       </div>
       <div class="charts">
-        <LossCharts metrics={metrics} smooth={smooth} />
-        <StepCharts metrics={metrics} smooth={smooth} />
-        <SpeedChart speed={speed} smooth={smooth} />
+        <LossCharts metrics={metrics} memory={memory} />
+        <StepCharts metrics={metrics} memory={memory} />
+        <SpeedChart speed={speed} memory={memory} />
         <EvaluationCharts evaluations={evaluations} />
       </div>
     </section>
@@ -41,20 +46,15 @@ export function RunCurves({ metrics, speed, evaluations }: RunCurvesProps) {
 
 interface ChartsProps {
   readonly metrics: RunCurvesProps["metrics"];
-  readonly smooth: ReadonlySignal<boolean>;
+  readonly memory: ReadonlySignal<number>;
 }
 
 /** Charts that are drawn anew only when there are new lines. */
-function LossCharts({ metrics, smooth }: ChartsProps) {
-  const loss = useComputed(() => metricsSeries(metrics.value, ["loss", "minimum"], smooth.value));
-  const excess = useComputed(() => metricsSeries(metrics.value, ["excess"], smooth.value));
-  const parts = useComputed(() => {
-    const used = ["transport", "kinetic", "gap", "spectral"].filter((key) =>
-      isUsed(metrics.value, key)
-    );
-    return metricsSeries(metrics.value, used, smooth.value);
-  });
-  const hasMinimum = loss.value.some(({ dash }) => dash);
+function LossCharts({ metrics, memory }: ChartsProps) {
+  const loss = useComputed(() => lossSeries(metrics.value, memory.value));
+  const parts = useComputed(() => lossPartsSeries(metrics.value, memory.value));
+  const excess = useComputed(() => excessSeries(metrics.value, memory.value));
+  const hasMinimum = loss.value.some(({ label }) => label === "known minimum");
   return (
     <>
       <LineChart
@@ -63,15 +63,8 @@ function LossCharts({ metrics, smooth }: ChartsProps) {
         series={loss.value}
         xLabel="step"
         yLabel="loss"
-        height={220}
       />
-      <LineChart
-        title="Parts of the loss"
-        series={parts.value}
-        xLabel="step"
-        yLabel="loss"
-        height={220}
-      />
+      <LineChart title="Parts of the loss" series={parts.value} xLabel="step" yLabel="loss" />
       {excess.value.length > 0 && (
         <LineChart
           title="Loss above its minimum"
@@ -85,40 +78,22 @@ function LossCharts({ metrics, smooth }: ChartsProps) {
   );
 }
 
-function StepCharts({ metrics, smooth }: ChartsProps) {
-  const norm = useComputed(() => metricsSeries(metrics.value, ["gradientNorm"], smooth.value));
-  const rate = useComputed(() => metricsSeries(metrics.value, ["learningRate"], false));
+function StepCharts({ metrics, memory }: ChartsProps) {
+  const norm = useComputed(() => metricsSeries(metrics.value, ["gradientNorm"], memory.value));
+  const rate = useComputed(() => metricsSeries(metrics.value, ["learningRate"], 0));
   return (
     <>
-      <LineChart
-        title="Gradient norm"
-        series={norm.value}
-        xLabel="step"
-        yLabel="norm"
-        logY
-      />
-      <LineChart
-        title="Learning rate"
-        series={rate.value}
-        xLabel="step"
-        yLabel="rate"
-      />
+      <LineChart title="Gradient norm" series={norm.value} xLabel="step" yLabel="norm" logY />
+      <LineChart title="Learning rate" series={rate.value} xLabel="step" yLabel="rate" />
     </>
   );
 }
 
 function SpeedChart(
-  { speed, smooth }: Pick<RunCurvesProps, "speed"> & Pick<ChartsProps, "smooth">,
+  { speed, memory }: Pick<RunCurvesProps, "speed"> & Pick<ChartsProps, "memory">,
 ) {
-  const series = useComputed(() => speedSeries(speed.value, smooth.value));
-  return (
-    <LineChart
-      title="Speed"
-      series={series.value}
-      xLabel="step"
-      yLabel="samples a second"
-    />
-  );
+  const series = useComputed(() => speedSeries(speed.value, memory.value));
+  return <LineChart title="Speed" series={series.value} xLabel="step" yLabel="samples a second" />;
 }
 
 function EvaluationCharts({ evaluations }: Pick<RunCurvesProps, "evaluations">) {

@@ -2,8 +2,8 @@
  * @file The head of a run's page: what it is at, how fast, how long it will take, and what can be
  * done with it.
  */
-import { type ReadonlySignal, useSignal } from "@preact/signals";
-import type { SpeedLine } from "../../../core/train/run_directory.ts";
+import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
+import type { MetricsLine, SpeedLine } from "../../../core/train/run_directory.ts";
 import type { RunDetail } from "../../runs/run_types.ts";
 import type { ConnectionState } from "./run_events.ts";
 import { RunControls } from "./run_controls.tsx";
@@ -14,15 +14,18 @@ import { StatusBadge } from "./status_badge.tsx";
 
 /** What the head shows. */
 export interface RunHeadProps {
-  readonly detail: RunDetail;
+  readonly detail: ReadonlySignal<RunDetail>;
+  readonly metrics: ReadonlySignal<readonly MetricsLine[]>;
   readonly speed: ReadonlySignal<readonly SpeedLine[]>;
   readonly connection: ReadonlySignal<ConnectionState>;
   readonly requests: SessionRequests;
 }
 
 /** The head. */
-export function RunHead({ detail, speed, connection, requests }: RunHeadProps) {
+export function RunHead({ detail: told, metrics, speed, connection, requests }: RunHeadProps) {
   const problem = useSignal<string | null>(null);
+  const current = useComputed(() => upToDate(told.value, metrics.value.at(-1)));
+  const detail = current.value;
   const { name, status } = detail;
   return (
     <section class="panel run-head" aria-labelledby="run-name">
@@ -51,9 +54,21 @@ export function RunHead({ detail, speed, connection, requests }: RunHeadProps) {
   );
 }
 
-function Facts({ detail, speed }: Pick<RunHeadProps, "detail" | "speed">) {
+/** Details come every few seconds; lines of metrics come as they are written. */
+function upToDate(detail: RunDetail, last: MetricsLine | undefined): RunDetail {
+  if (!last || last.step <= detail.step) return detail;
+  return { ...detail, step: last.step, loss: last.loss ?? detail.loss };
+}
+
+interface FactsProps {
+  readonly detail: RunDetail;
+  readonly speed: RunHeadProps["speed"];
+}
+
+function Facts({ detail, speed }: FactsProps) {
   const { preset, data, sampleShape, device, loss, status } = detail;
-  const rate = recentRate(speed.value), left = status === "running" ? secondsLeft(detail, rate) : null;
+  const rate = recentRate(speed.value),
+    left = status === "running" ? secondsLeft(detail, rate) : null;
   const facts: readonly (readonly [string, string | null])[] = [
     ["Preset", preset],
     ["Data", [data, shapeText(sampleShape)].filter(Boolean).join(", ") || null],
@@ -63,10 +78,10 @@ function Facts({ detail, speed }: Pick<RunHeadProps, "detail" | "speed">) {
       status === "running" ? "Speed" : "Speed at the end",
       rate === null ? null : `${numberText(rate, 3)} samples/s`,
     ],
-    ["Time left", left === null ? null : `about ${durationText(left)}`],
+    ["Time left", left === null ? null : `about ${durationText(rounded(left))}`],
   ];
   return (
-    <dl class="facts">
+    <dl class="run-facts">
       {facts.filter(([, value]) => value).map(([label, value]) => (
         <div key={label}>
           <dt>{label}</dt>
@@ -95,6 +110,12 @@ export function secondsLeft(
 ): number | null {
   if (!config || !steps || !rate || step >= steps) return null;
   return (steps - step) * config.training.batchSize / rate;
+}
+
+/** An estimate of seconds, no finer than it is worth. */
+function rounded(seconds: number): number {
+  const grain = seconds < 60 ? 5 : seconds < 600 ? 10 : seconds < 36_000 ? 60 : 3600;
+  return Math.max(grain, Math.round(seconds / grain) * grain);
 }
 
 function Connection({ state }: { readonly state: ReadonlySignal<ConnectionState> }) {

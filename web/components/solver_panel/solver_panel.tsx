@@ -157,7 +157,7 @@ function ParticleControls({ store }: { readonly store: LaboratoryStore }) {
         onChange={(chosen) => change({ n: chosen })}
       />
       <div class="field seed-field">
-        <label for="solver-seed">Seed of particles</label>
+        <label for="solver-seed">Seed</label>
         <input
           id="solver-seed"
           type="number"

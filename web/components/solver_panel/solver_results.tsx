@@ -24,61 +24,77 @@ export function SolverResults(
   const reference = answer?.comparison.reference;
   return (
     <div class="solver-results">
-      <div class="scroll-x">
-        <table class="plain tabular">
-          <caption class="visually-hidden">What the chosen solvers took</caption>
-          <thead>
-            <tr>
-              <th scope="col">Solver</th>
-              <th scope="col">Evaluations</th>
-              <th scope="col">Hessian products</th>
-              <th scope="col">Time</th>
-              <th scope="col">Error</th>
-              <th scope="col">Largest</th>
-            </tr>
-          </thead>
-          <tbody>
+      <table class="plain tabular">
+        <caption class="visually-hidden">What the chosen solvers took</caption>
+        <thead>
+          <tr>
+            <th scope="col">
+              <span class="visually-hidden">Quantity</span>
+            </th>
             {names.map((name, i) => (
-              <ResultRow key={i} letter={letters[i]} name={solverLabels[name]} flow={flows[i]} />
+              <th scope="col" key={letters[i]}>
+                <SolverSign letter={letters[i]} /> {solverLabels[name]}
+              </th>
             ))}
-          </tbody>
-        </table>
-      </div>
+          </tr>
+        </thead>
+        <tbody>
+          {QUANTITIES.map(({ label, say }) => (
+            <tr key={label}>
+              <th scope="row">{label}</th>
+              {names.map((_, i) => <td key={letters[i]}>{say(flows[i] ?? null)}</td>)}
+            </tr>
+          ))}
+        </tbody>
+      </table>
       {[...failures, ...(study.failure.value ? [study.failure.value] : [])].map((line) => (
         <p class="notice bad" role="alert" key={line}>{line}</p>
       ))}
       {reference && (
         <p class="muted solver-about">
           Error: root mean square distance at the end, in data units, from{" "}
-          {solverLabels[reference.solver]} at tolerance {formatTolerance(reference.tolerance)} (
-          {formatCount(reference.evaluations)} evaluations).
+          {solverLabels[reference.solver]} at tolerance{" "}
+          {formatTolerance(reference.tolerance)}, which took {formatCount(reference.evaluations)}
+          {" "}
+          evaluations. Errors below some {formatTolerance(ownError(reference.tolerance))}{" "}
+          are its own.
         </p>
       )}
     </div>
   );
 }
 
-function ResultRow(
-  { letter, name, flow }: {
-    readonly letter: "A" | "B";
-    readonly name: string;
-    readonly flow: Flow | SolvedFlow | { readonly failure: string } | null;
-  },
-) {
-  const solved = flow && !("failure" in flow) ? flow : null;
-  const errors = solved && "error" in solved ? solved as SolvedFlow : null;
-  const error = (value: number | null | undefined) =>
-    errors && value === null ? "random" : formatNumber(value, 2);
-  return (
-    <tr>
-      <th scope="row">
-        <SolverSign letter={letter} /> {name}
-      </th>
-      <td>{flow && "failure" in flow ? "failed" : formatCount(solved?.evaluations)}</td>
-      <td>{solved?.hessianProducts === 0 ? MISSING : formatCount(solved?.hessianProducts)}</td>
-      <td>{formatMilliseconds(solved?.milliseconds)}</td>
-      <td>{error(errors?.error)}</td>
-      <td>{error(errors?.largestError)}</td>
-    </tr>
-  );
+/** What the tight solution is itself off by, in the order of magnitude. */
+function ownError(tolerance: number): number {
+  return Number((100 * tolerance).toPrecision(1));
+}
+
+type Result = Flow | SolvedFlow | { readonly failure: string } | null;
+
+/** What is said of each solver, row by row. */
+const QUANTITIES: readonly { readonly label: string; readonly say: (result: Result) => string }[] =
+  [
+    {
+      label: "velocity evaluations",
+      say: (result) =>
+        result && "failure" in result ? "failed" : formatCount(solved(result)?.evaluations),
+    },
+    {
+      label: "Hessian products",
+      say: (result) => formatCount(solved(result)?.hessianProducts),
+    },
+    { label: "time", say: (result) => formatMilliseconds(solved(result)?.milliseconds) },
+    { label: "error", say: (result) => errorInWords(solved(result), "error") },
+    { label: "largest error", say: (result) => errorInWords(solved(result), "largestError") },
+  ];
+
+function solved(result: Result): Flow | SolvedFlow | null {
+  return result && !("failure" in result) ? result : null;
+}
+
+/** A stochastic solver has no error against a tight solution: it goes elsewhere by design. */
+function errorInWords(flow: Flow | SolvedFlow | null, which: "error" | "largestError"): string {
+  if (!flow || !("error" in flow)) return MISSING;
+  const value = (flow as SolvedFlow)[which];
+  return value === null ? "random" : formatNumber(value, 2);
 }

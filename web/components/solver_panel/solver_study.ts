@@ -11,7 +11,7 @@ import type {
 import type { PageEnvironment } from "../../laboratory/page_environment.ts";
 import { makePump, type Wanted } from "../../laboratory/pump.ts";
 import type { LaboratoryStore } from "../../laboratory/store_types.ts";
-import { traceOf } from "./solver_facts.ts";
+import { solverFacts, traceOf } from "./solver_facts.ts";
 import { type Tried, withTried } from "./work_precision.ts";
 
 /** What came out, and of which solvers. */
@@ -42,14 +42,27 @@ export interface SolverStudy {
   start(page: Pick<PageEnvironment, "now" | "later" | "hidden">): () => void;
 }
 
-/** Positions of the flows that the plane shows; without a second solver only their ends matter. */
-const SHOWN_FRAMES = 61;
+/**
+ * Positions of the flows that the plane shows, in a unit of time; without a second solver only their
+ * ends matter.
+ */
+const SHOWN_FRAMES = 60;
 const NOTHING_TRIED: Tried = { context: "", points: [] };
 
 interface Question {
   readonly request: SolverComparisonRequest;
   readonly context: string;
   readonly traced: boolean;
+}
+
+/**
+ * Where the flow that is seen ends: beyond the path's end where the slider goes on beyond it, which no
+ * stochastic solver can, for want of a score there.
+ */
+function endOf({ flowChoice, facts, uEnd }: LaboratoryStore, solvers: readonly SolverChoice[]) {
+  const { until } = flowChoice.value, uMax = facts.value?.uMax ?? 1;
+  const stochastic = solvers.some(({ solver }) => solverFacts[solver].group === "stochastic");
+  return until ?? (uEnd.value > uMax && !stochastic ? uEnd.value : null);
 }
 
 /** Makes the study of a store. */
@@ -67,16 +80,18 @@ export function solverStudy(store: LaboratoryStore): SolverStudy {
     // A run begun anew is another flow at the same step.
     if (facts !== store.facts.value) run++;
     facts = store.facts.value;
-    const { solver, steps, tolerance, n, seed, until } = store.flowChoice.value;
-    const choices = [{ solver, steps, tolerance }, ...(second.value ? [second.value] : [])];
-    const particles = { subject: store.subject.value, n, seed, until };
+    const { solver, steps, tolerance, n, seed } = store.flowChoice.value;
     const traced = tracing.value !== null;
+    const solvers = tracing.value ??
+      [{ solver, steps, tolerance }, ...(second.value ? [second.value] : [])];
+    const until = endOf(store, solvers);
+    const particles = { subject: store.subject.value, n, seed, until };
     return {
       request: {
         ...particles,
-        frames: second.value && !traced ? SHOWN_FRAMES : 2,
+        frames: second.value && !traced ? Math.round(SHOWN_FRAMES * (until ?? 1)) + 1 : 2,
         refineSteps: 0,
-        solvers: tracing.value ?? choices,
+        solvers,
       },
       context: JSON.stringify([run, store.step.value, particles]),
       traced,
