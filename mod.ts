@@ -93,6 +93,7 @@ export {
 } from "./core/potential/description.ts";
 export { type MlpOptions, mlpPotential } from "./core/potential/mlp.ts";
 export { type ApplyOptions, type Potential, sampleSize } from "./core/potential/potential.ts";
+export { sumOfPotentials, sumParameters } from "./core/potential/sum.ts";
 export {
   admParameterNames,
   type UnetHead,
@@ -165,6 +166,8 @@ export {
   type SolverName,
   solverNames,
 } from "./core/flow/sampler.ts";
+export type { Turns } from "./core/pauses.ts";
+export type { ParameterUse } from "./core/flow/compiled_flow.ts";
 export { type SdeMethod, sdeMethodNames, type SdeOptions, solveSde } from "./core/flow/sde.ts";
 export { float64Space, tensorSpace, type VectorSpace } from "./core/flow/vector_space.ts";
 export {
@@ -207,7 +210,14 @@ export {
   type BatchStreamOptions,
   openBatchStream,
 } from "./core/data/batch_stream.ts";
-export { type Distribution, toyDistributions, type ToyName, toyNames } from "./core/data/toy.ts";
+export {
+  configuredDistribution,
+  type Distribution,
+  type DistributionOptions,
+  toyDistributions,
+  type ToyName,
+  toyNames,
+} from "./core/data/toy.ts";
 
 // Metrics
 export { energyDistance, type EnergyDistanceOptions } from "./core/metrics/energy_distance.ts";

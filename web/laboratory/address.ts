@@ -60,6 +60,7 @@ export const defaultFlowChoice: FlowChoice = {
   solver: "rk45",
   steps: 100,
   tolerance: 1e-3,
+  noise: 0.5,
   n: 500,
   seed: 0,
   until: null,
@@ -261,6 +262,10 @@ const entries: readonly Entry[] = [
   member("flowChoice", "solver", oneOf(solverLabels)),
   member("flowChoice", "steps", whole(1, 10_000), "solverSteps"),
   member("flowChoice", "tolerance", numberFrom(1e-12, 1)),
+  member("flowChoice", "noise", {
+    ...numberFrom(0, 1000),
+    format: (value = 0.5) => String(value),
+  }, "solverNoise"),
   member("flowChoice", "n", whole(1, 10_000), "drawn"),
   member("flowChoice", "seed", whole(0, WHOLE_MAX), "drawSeed"),
   member("flowChoice", "until", nullable(numberFrom(1e-3, 100), "end")),

@@ -66,9 +66,13 @@ export function solverComparer(): SolverComparer {
       };
       const tight = await solve({ solver: "dop853", steps: 1, tolerance }, 1, 0);
       const flows: SolverComparison["flows"][number][] = [];
-      for (const { solver, steps, tolerance } of solvers) {
+      for (const { solver, steps, tolerance, noise } of solvers) {
         try {
-          const result = await solve({ solver, steps, tolerance }, common.frames, refineSteps);
+          const result = await solve(
+            { solver, steps, tolerance, noise },
+            common.frames,
+            refineSteps,
+          );
           const errors = isSdeMethod(solver) || refineSteps > 0
             ? { error: null, largestError: null }
             : endErrors(result, tight);

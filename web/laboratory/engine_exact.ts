@@ -233,7 +233,7 @@ function velocityOnDevice({ mixture, path }: ExactFlow): VelocityField {
 async function stochasticParticles(
   exact: ExactFlow,
   start: Float32Array,
-  { solver, steps, n, seed }: Omit<FlowRequest, "subject">,
+  { solver, steps, n, seed, noise }: Omit<FlowRequest, "subject">,
   times: readonly number[],
   { signal, turns }: Interruption,
 ): Promise<Carried> {
@@ -247,6 +247,7 @@ async function stochasticParticles(
     const { y, nfev } = await solveSde(velocityOnDevice(exact), exact.path, x0, until, {
       method: solver,
       steps,
+      noise,
       key,
       async onStep(_u, x) {
         await pause();

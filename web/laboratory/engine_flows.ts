@@ -88,7 +88,7 @@ const SINGLE_PRECISION = 1e-5;
  * precision, without which no step would be accurate enough.
  */
 export function sampleOptions(
-  { n, seed, solver, steps, tolerance }: Omit<FlowRequest, "subject" | "until" | "frames">,
+  { n, seed, solver, steps, tolerance, noise }: Omit<FlowRequest, "subject" | "until" | "frames">,
 ): Omit<SampleOptions, "until"> {
   return {
     n,
@@ -97,6 +97,7 @@ export function sampleOptions(
     steps,
     rtol: tolerance,
     atol: tolerance,
+    noise,
     doublePrecision: isAdaptive(solver) && tolerance < SINGLE_PRECISION,
     batchSize: n,
     maxEvaluations: MOST_EVALUATIONS,

@@ -5,7 +5,8 @@
 import { VapoError } from "../../core/errors.ts";
 import type { GaussianPath } from "../../core/homotopy/gaussian_path.ts";
 import type { Potential } from "../../core/potential/potential.ts";
-import { type Tensor, type TensorRecord, tf } from "../../core/tensor/mod.ts";
+import { sumOfPotentials, sumParameters } from "../../core/potential/sum.ts";
+import { type TensorRecord, tf } from "../../core/tensor/mod.ts";
 import type { KeptPotential, Subject } from "./engine_types.ts";
 
 /** A potential that pictures are made of. */
@@ -79,14 +80,16 @@ export function keptPotentials(): KeptPotentials {
     async withSum(terms, use) {
       requireTerms(terms);
       const kept = terms.map(({ id }) => find(id)), weights = terms.map(({ weight }) => weight);
-      const parameters = tf.tidy(() => sumParameters(kept, weights));
+      const parameters = tf.tidy(() =>
+        sumParameters(kept.map((one, i) => ({ parameters: loaded(one), weight: weights[i] })))
+      );
       const ids = terms.map(({ id }) => id).join("+");
       try {
         return await use({
           key: `sum ${ids}`,
           stamp: `sum ${ids} of ${weights.join()}`,
           step: Math.max(...kept.map(({ step }) => step)),
-          potential: sumPotential(kept.map(({ potential }) => potential)),
+          potential: sumOfPotentials(kept.map(({ potential }) => potential)),
           path: commonPath(kept.map(({ path }) => path)),
           parameters,
         });
@@ -113,42 +116,9 @@ function commonPath(paths: readonly GaussianPath[]): GaussianPath {
   return { ...paths[0], uMax: Math.min(...paths.map(({ uMax }) => uMax)) };
 }
 
-const WEIGHTS = "weights";
-
-/** Those of the terms by `NUMBER/NAME`, and `weights`. */
-function sumParameters(terms: readonly Kept[], weights: readonly number[]): TensorRecord {
-  const all: TensorRecord = { [WEIGHTS]: tf.tensor1d([...weights]) };
-  terms.forEach(({ parameters }, i) => {
-    for (const [name, { shape, data }] of parameters) all[`${i}/${name}`] = tf.tensor(data, shape);
-  });
-  return all;
-}
-
-/**
- * Σ wᵢΦᵢ, whose weights are parameters: other weights need no other program. Where Φ is an
- * unnormalised log density this is a product of experts (Hinton, "Training Products of Experts by
- * Minimizing Contrastive Divergence", 2002).
- */
-function sumPotential(potentials: readonly Potential[]): Potential {
-  return {
-    sampleShape: potentials[0].sampleShape,
-    timeExplicit: potentials.some(({ timeExplicit }) => timeExplicit),
-    initialize: () => ({}),
-    apply(parameters, x, u) {
-      const terms = potentials.map((potential, i) => {
-        const weight = tf.reshape(tf.slice(parameters[WEIGHTS], [i], [1]), []);
-        return tf.mul(weight, potential.apply(ofTerm(parameters, i), x, u)) as Tensor;
-      });
-      return tf.addN(terms);
-    },
-  };
-}
-
-function ofTerm(parameters: TensorRecord, i: number): TensorRecord {
-  const prefix = `${i}/`;
+/** Their parameters on the device. */
+function loaded({ parameters }: Kept): TensorRecord {
   return Object.fromEntries(
-    Object.entries(parameters).flatMap(([path, tensor]) =>
-      path.startsWith(prefix) ? [[path.slice(prefix.length), tensor]] : []
-    ),
+    [...parameters].map(([name, { shape, data }]) => [name, tf.tensor(data, shape)]),
   );
 }

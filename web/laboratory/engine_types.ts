@@ -157,6 +157,8 @@ export interface SolverChoice {
   readonly steps: number;
   /** Relative and absolute tolerance of adaptive ones. */
   readonly tolerance: number;
+  /** How much noise a stochastic solver adds, κ of `solveSde`; default 0.5. */
+  readonly noise?: number;
 }
 
 /** What a flow is asked for. */

@@ -76,6 +76,14 @@ export interface RunEvaluation {
     readonly value: number | null;
     readonly unit: string | null;
     readonly step: number | null;
+    /** What the number is, as in "mean of Φ on training data". */
+    readonly label?: string;
+    /** Its standard error, where it is known. */
+    readonly standardError?: number;
+    /** Which way is better, where there is one. */
+    readonly better?: "lower" | "higher";
+    /** What it is a function of, by which results of one metric are told apart. */
+    readonly options?: Readonly<Record<string, string | number | boolean | null>>;
   }[];
   /** The histogram of the potential's values, a file of the evaluation directory, where there is one. */
   readonly energyHistogram: string | null;

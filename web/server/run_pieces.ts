@@ -231,12 +231,16 @@ function shown(pictures: EvaluationRead["pictures"]) {
 function readEvaluation(text: string, source: string): EvaluationRead {
   const { data } = evaluationSchema.safeParse(parseJson(text, source));
   if (!data) throw new VapoError(`${source} is damaged: expected an evaluation; move it away`);
-  const results = data.results.map(({ metric, title, measurements: [first] }) => ({
+  const results = data.results.map(({ metric, title, options, measurements: [first] }) => ({
     metric,
     title,
     value: first?.value ?? null,
     unit: first?.unit ?? null,
     step: data.checkpoint.step,
+    label: first?.label,
+    standardError: first?.standardError,
+    better: first?.better,
+    options,
   }));
   return { results, pictures: data.results.flatMap(({ pictures }) => pictures) };
 }

@@ -10,7 +10,7 @@ import {
   lossPartsSeries,
   metricsSeries,
 } from "../../../web/components/runs/curve_series.ts";
-import { pictureText } from "../../../web/components/runs/evaluation_view.tsx";
+import { pictureText, resultWords } from "../../../web/components/runs/evaluation_view.tsx";
 import { secondsLeft } from "../../../web/components/runs/run_head.tsx";
 import {
   agoText,
@@ -298,4 +298,19 @@ Deno.test("what the server refuses is told in its own line; silence in ours", as
     /answered 500/,
   );
   assertMatch(await answer(() => Promise.reject(new TypeError("failed"))), /does not answer/);
+});
+
+Deno.test("results of one metric say in what they differ", () => {
+  const result = {
+    ...{ metric: "energy", title: "The potential on data", value: 1.8, unit: null, step: 400 },
+    label: "mean of Φ on training data",
+  };
+  const results = [
+    { ...result, options: { n: 2500, seed: 0 } },
+    { ...result, options: { n: 2500, seed: 1 } },
+    { ...result, metric: "nll", title: "Negative log-likelihood", options: { n: 5, seed: 2 } },
+  ];
+  assertEquals(resultWords(results[1], results), "mean of Φ on training data; seed 1");
+  const nll = { ...results[2], label: "negative log-likelihood", better: "lower" } as const;
+  assertEquals(resultWords(nll, results), "lower is better");
 });

@@ -82,6 +82,7 @@ const view = fc.record({
     solver: keyOf(choices.solverLabels),
     steps: fc.integer({ min: 1, max: 10_000 }),
     tolerance: numberIn(1e-12, 1),
+    noise: numberIn(0, 1000),
     n: fc.integer({ min: 1, max: 10_000 }),
     seed: fc.nat(),
     until: fc.option(numberIn(1e-3, 100)),

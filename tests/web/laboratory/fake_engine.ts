@@ -34,6 +34,8 @@ export interface FakeEngine {
   fail(message: string): void;
   /** Methods that reject, with their line. */
   readonly broken: Map<keyof LaboratoryEngine, string>;
+  /** Settings that `open` rejects, with their line; null for those that it takes. */
+  refusal: (settings: LaboratorySettings) => string | null;
   /** When true, calls are not answered before {@link release}. */
   hold: boolean;
   release(): void;
@@ -106,7 +108,8 @@ export function fakeEngine(): FakeEngine {
 
   function answer<R>(name: keyof LaboratoryEngine, given: unknown[], make: () => R): Promise<R> {
     calls.push({ name, given });
-    const problem = broken.get(name);
+    const problem = broken.get(name) ??
+      (name === "open" ? fake.refusal(given[0] as LaboratorySettings) : null) ?? undefined;
     return new Promise((resolve, reject) => {
       const settle = () => problem === undefined ? resolve(make()) : reject(new Error(problem));
       if (fake.hold) held.push(settle);
@@ -156,6 +159,7 @@ export function fakeEngine(): FakeEngine {
     calls,
     broken,
     made,
+    refusal: () => null,
     hold: false,
     facts: {},
     connect(told) {

@@ -1,6 +1,7 @@
 /** @file The state of the laboratory's page over a fake engine: what is asked, when, and what is shown. */
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import type { FieldRequest, FlowRequest } from "../../../web/laboratory/engine_types.ts";
+import type { LaboratorySettings } from "../../../web/laboratory/settings.ts";
 import { changedSettings, laboratoryStore } from "../../../web/laboratory/state.ts";
 import { type FakeEngine, fakeEngine } from "./fake_engine.ts";
 import { type FakePage, fakePage } from "./fake_page.ts";
@@ -34,6 +35,9 @@ async function called(engine: FakeEngine, name: "open" | "openRun"): Promise<voi
 
 const requests = (engine: FakeEngine, name: "field" | "flow") =>
   engine.of(name).map(({ given }) => given[0] as FieldRequest & FlowRequest);
+
+const openedSettings = (engine: FakeEngine) =>
+  engine.of("open").map(({ given }) => given[0] as LaboratorySettings);
 
 Deno.test("nothing is connected before the start", () => {
   const engine = fakeEngine();
@@ -284,6 +288,20 @@ Deno.test("particles without time input are carried to the slider's end", async 
   assertEquals(requests(engine, "flow").map(({ until, frames }) => [until, frames]), [[2, 121]]);
 });
 
+Deno.test("u beyond 1 in a link stays, and a stochastic solver ends where it can", async () => {
+  const { page, store, engine } = await started("timeExplicit=false&u=1.5&solver=euler-maruyama");
+  await page.pass(2000);
+  assertEquals([store.u.value, store.uEnd.value], [1.5, 2]);
+  assertEquals(requests(engine, "flow").map(({ until }) => until), [null]);
+  page.address.fragment = "u=0.5";
+  page.fire("hashchange");
+  await page.pass(2000);
+  page.address.fragment = "timeExplicit=false&u=2";
+  page.fire("hashchange");
+  await page.pass(2000);
+  assertEquals([store.u.value, page.address.fragment], [2, "timeExplicit=false&u=2"]);
+});
+
 Deno.test("a drawing is trained on when it has points, and is in the address", async () => {
   const { engine, page, store } = await settled();
   store.draw([{ points: [[0, 1], [1, 0]], weight: 1 }, { points: [[2, 2]], weight: 3 }]);
@@ -318,6 +336,73 @@ Deno.test("what fails is one line, and the page goes on", async () => {
   store.change({ learningRate: 1e-3 });
   await page.pass(1000);
   assertEquals([store.problem.value, store.settings.value.learningRate], [null, 1e-3]);
+});
+
+Deno.test("a setting that is refused gives way to the ones before, whose run goes on being there", async () => {
+  const { engine, page, store } = await settled("seed=3");
+  engine.refusal = ({ width }) => width > 64 ? "width is too large" : null;
+  engine.tell({ step: 10, playing: true });
+  store.change({ width: 999 });
+  engine.tell({ step: 20, playing: true, metrics: [{ step: 20, loss: -1 }] });
+  await page.pass(1000);
+  assertEquals([store.problem.value, store.status.value], ["width is too large", "ready"]);
+  assertEquals(store.settings.value, { ...presets["8gaussians"], seed: 3 });
+  // It was not dropped: it is paused, with all of its metrics, and opened by nobody.
+  assertEquals([engine.of("open").length, engine.of("pause").length], [1, 1]);
+  assertEquals([store.playing.value, store.metrics.value.map(({ step }) => step)], [false, [20]]);
+});
+
+Deno.test("where the run before was dropped, it is opened anew after a refusal", async () => {
+  const { engine, page, store } = await settled("seed=3");
+  engine.refusal = ({ device }) => device === "webgpu" ? "there is no WebGPU" : null;
+  engine.broken.set("pause", "no run is open");
+  store.change({ device: "webgpu" });
+  await page.pass(1000);
+  assertEquals([store.problem.value, store.status.value], ["there is no WebGPU", "ready"]);
+  assertEquals(openedSettings(engine).map(({ device, seed }) => [device, seed]), [
+    ["webgpu", 3],
+    ["auto", 3],
+  ]);
+});
+
+Deno.test("a link that the engine refuses opens what comes nearest to it", async () => {
+  const withoutGpu = await started("device=webgpu&seed=3", (engine) => {
+    engine.refusal = ({ device }) => device === "webgpu" ? "there is no WebGPU" : null;
+  });
+  await withoutGpu.page.pass(1000);
+  const { device, seed } = withoutGpu.store.settings.value;
+  assertEquals([withoutGpu.store.status.value, device, seed], ["ready", "auto", 3]);
+  const { page, store } = await started("seed=3&foo.bar=1", (engine) => {
+    engine.refusal = ({ other }) => "foo.bar" in other ? "unknown key foo.bar" : null;
+  });
+  await page.pass(1000);
+  assertEquals([store.status.value, store.problem.value], ["ready", "unknown key foo.bar"]);
+  assertEquals(store.settings.value, presets["8gaussians"]);
+});
+
+Deno.test("a pause while a change is opened holds, and so does training asked for meanwhile", async () => {
+  const { engine, page, store } = await settled();
+  engine.tell({ step: 5, playing: true });
+  store.change({ seed: 9 });
+  store.pause();
+  await page.pass(1000);
+  assertEquals([store.playing.value, engine.of("play").length], [false, 0]);
+  store.change({ seed: 10 });
+  store.play();
+  await page.pass(1000);
+  assertEquals([store.playing.value, engine.of("play").length], [true, 1]);
+});
+
+Deno.test("training that cannot begin is not shown as training", async () => {
+  const { engine, page, store } = await settled();
+  engine.broken.set("play", "the worker has stopped");
+  store.play();
+  await page.pass(100);
+  assertEquals([store.playing.value, store.problem.value], [false, "the worker has stopped"]);
+  engine.fail("the loss is not finite");
+  store.play();
+  await page.pass(100);
+  assertEquals([store.playing.value, engine.of("play").length], [false, 1]);
 });
 
 Deno.test("an engine that stops can be started again, with the same settings", async () => {
@@ -388,6 +473,21 @@ Deno.test("a run of the server's is opened by its name, and the name stays until
   store.change({ seed: 43 });
   await page.pass(2000);
   assertEquals(page.address, { fragment: "data=rings&seed=43&u=0.25", run: null });
+});
+
+Deno.test("a run of the server's that comes after another choice is left alone", async () => {
+  let answer = (_: Response) => {};
+  const { engine, page, store } = await started("", (_, page) => {
+    page.address.run = "slow";
+    page.fetch = () => new Promise((resolve) => answer = resolve);
+  });
+  store.change({ seed: 5 });
+  await page.pass(1000);
+  answer(Response.json({ error: "too late" }, { status: 404 }));
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await page.pass(1000);
+  assertEquals([store.settings.value.seed, engine.of("open").length], [5, 1]);
+  assertEquals(store.addressProblems.value, []);
 });
 
 Deno.test("a run that the server does not have is told of, and the default one is opened", async () => {

@@ -235,6 +235,21 @@ Deno.test("a run's files are sent, and no others", () =>
     assertEquals([known.status, known.headers.get("etag")], [304, etag]);
   }));
 
+Deno.test({
+  name: "HEAD tells of a run's file and leaves it closed",
+  sanitizeResources: true,
+  fn: () =>
+    withServer(async ({ app, runs }) => {
+      await makeRun(runs, "rings", { samples: [20] });
+      for (const file of ["metrics", "samples/step-00000020.png"]) {
+        const path = `${origin}/api/runs/rings/${file}`;
+        const answer = await app.request(path, { method: "HEAD" });
+        assertEquals([answer.status, answer.body], [200, null]);
+        assert(Number(answer.headers.get("content-length")) > 0);
+      }
+    }),
+});
+
 Deno.test("a report may be framed, styled and looked at, and runs nothing", () =>
   withServer(async ({ get, runs }) => {
     const run = await makeRun(runs, "rings");

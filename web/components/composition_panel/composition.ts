@@ -7,6 +7,13 @@ import type { KeptPotential, Subject } from "../../laboratory/engine_types.ts";
 /** The weight that a potential comes into a sum with, before all are divided by their sum. */
 export const DEFAULT_WEIGHT = 1;
 
+/**
+ * The solver that carries a sum best: enough noise that particles leave modes that are not shared. Of
+ * 8gaussians and three Gaussians, two of them shared, 0.76 of the samples end there, of RK45's 0.47
+ * (learned potentials, weights ½ and ½).
+ */
+export const STIRRING = { solver: "euler-maruyama", steps: 800, noise: 5 } as const;
+
 /** What a sum is made of. */
 export interface Composition {
   readonly parts: Parts;

@@ -1,4 +1,5 @@
 /** @file The panel of data: which distribution, how noisy, how its parts are weighted, or a drawing. */
+import { useRef } from "preact/hooks";
 import type { ToyName } from "../../../core/data/toy.ts";
 import { reasons, toyLabels } from "../../laboratory/choices.ts";
 import type { LaboratoryData } from "../../laboratory/settings.ts";
@@ -112,12 +113,13 @@ interface Weighted {
 function Weights({ store }: { readonly store: LaboratoryPageStore }) {
   const { data } = store.settings.value, strokes = store.strokes.value;
   const drawn = data.name === "points";
+  const known = useRef<Components>({ of: null, names: [] });
   const parts: Weighted[] = drawn
     ? strokes.map(({ points, weight }, i) => ({
       name: `Stroke ${i + 1} (${points.length} point${points.length === 1 ? "" : "s"})`,
       weight,
     }))
-    : (store.facts.value?.components ?? []).map((name, i) => ({
+    : componentsOf(store, known).map((name, i) => ({
       name,
       weight: data.weights?.[i] ?? 1,
     }));
@@ -156,6 +158,22 @@ function Weights({ store }: { readonly store: LaboratoryPageStore }) {
       </div>
     </details>
   );
+}
+
+/** What a distribution is made of. */
+interface Components {
+  readonly of: DataName | null;
+  readonly names: readonly string[];
+}
+
+/** The components of the data that are chosen; none while their run is opened, which knows them. */
+function componentsOf(
+  { facts, opening, settings }: LaboratoryPageStore,
+  known: { current: Components },
+): readonly string[] {
+  const { name } = settings.value.data;
+  if (facts.value && !opening.value) known.current = { of: name, names: facts.value.components };
+  return known.current.of === name ? known.current.names : [];
 }
 
 /** Whether all others weigh nothing: then this one has to weigh something. */

@@ -84,11 +84,13 @@ function Found(
   );
 }
 
+type Result = RunEvaluation["results"][number];
+
 function Results({ results }: Pick<RunEvaluation, "results">) {
   const steps = new Set(results.map(({ step }) => step));
   return (
     <div class="scroll-x" role="region" aria-label="Results" tabIndex={0}>
-      <table class="plain">
+      <table class="plain results">
         <thead>
           <tr>
             <th scope="col">Measure</th>
@@ -97,25 +99,54 @@ function Results({ results }: Pick<RunEvaluation, "results">) {
           </tr>
         </thead>
         <tbody>
-          {results.map(({ metric, title, value, unit, step }, i) => (
-            <tr key={`${metric} ${i}`}>
-              <td>{title}</td>
+          {results.map((result, i) => (
+            <tr key={`${result.metric} ${i}`}>
+              <td>
+                {result.title}
+                <span class="muted result-words">{resultWords(result, results)}</span>
+              </td>
               <td class="number tabular">
-                {numberText(value)}
-                {unit && <span class="muted">{` ${unit}`}</span>}
+                <span class="nowrap">
+                  {numberText(result.value)}
+                  {result.standardError !== undefined && (
+                    <span class="muted">{` ± ${numberText(result.standardError, 2)}`}</span>
+                  )}
+                </span>
+                {result.unit && <span class="muted">{` ${result.unit}`}</span>}
               </td>
               {steps.size > 1 && (
-                <td class="number tabular">{step === null ? "–" : countText(step)}</td>
+                <td class="number tabular">
+                  {result.step === null ? "–" : countText(result.step)}
+                </td>
               )}
             </tr>
           ))}
         </tbody>
       </table>
       {steps.size === 1 && typeof results[0].step === "number" && (
-        <p class="muted">Of the checkpoint of step {countText(results[0].step)}.</p>
+        <p class="muted results-step">
+          The first number of each metric, of the checkpoint of step {countText(results[0].step)}.
+        </p>
       )}
     </div>
   );
+}
+
+/** What a number is, which way is better, and in what it differs from others of its metric. */
+export function resultWords(result: Result, results: readonly Result[]): string {
+  const { title, label, better, metric, step } = result;
+  const same = results.filter((other) => other.metric === metric && other.step === step);
+  const options = differingOptions(result, same);
+  const isSaid = label === undefined || label.toLowerCase() === title.toLowerCase();
+  return [isSaid ? null : label, ...options, better && `${better} is better`]
+    .filter(Boolean).join("; ");
+}
+
+/** The options of a result that are others in results beside it, as "seed 1". */
+function differingOptions({ options = {} }: Result, same: readonly Result[]): string[] {
+  return Object.keys(options).filter((key) =>
+    new Set(same.map((other) => JSON.stringify(other.options?.[key] ?? null))).size > 1
+  ).map((key) => `${key} ${options[key] ?? "–"}`);
 }
 
 interface PictureProps {

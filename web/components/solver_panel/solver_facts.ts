@@ -131,6 +131,9 @@ export const STEPS: readonly number[] = [
 /** Numbers of particles that the slider stops at. */
 export const PARTICLES: readonly number[] = [100, 200, 300, 500, 1000, 2000, 3000, 5000, 10000];
 
+/** How much noise a stochastic solver adds, κ. */
+export const NOISES: readonly number[] = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20];
+
 /** The stop that is nearest to a value on a logarithmic scale. */
 export function nearestStop(stops: readonly number[], value: number): number {
   const distance = (stop: number) => Math.abs(Math.log(stop) - Math.log(value));

@@ -12,6 +12,7 @@ import { LineChart } from "../curves/line_chart.tsx";
 import { formatCount } from "../curves/numbers.ts";
 import {
   formatTolerance,
+  NOISES,
   PARTICLES,
   SOLVER_GROUPS,
   solverFacts,
@@ -125,6 +126,17 @@ function SolverControls(
             onChange={(steps) => onChange({ steps })}
           />
         )}
+      {group === "stochastic" && (
+        <StopSlider
+          id={`${id}-noise`}
+          label="Noise κ"
+          of={`of solver ${letter}`}
+          stops={NOISES}
+          value={choice.noise ?? 0.5}
+          format={String}
+          onChange={(noise) => onChange({ noise })}
+        />
+      )}
       <p id={`${id}-about`} class="muted solver-about">
         {about} {group === "stochastic" ? "Weak order" : "Order"} {order}.
       </p>

@@ -80,10 +80,10 @@ export function solverStudy(store: LaboratoryStore): SolverStudy {
     // A run begun anew is another flow at the same step.
     if (facts !== store.facts.value) run++;
     facts = store.facts.value;
-    const { solver, steps, tolerance, n, seed } = store.flowChoice.value;
+    const { until: _until, refineSteps: _refined, n, seed, ...choice } = store.flowChoice.value;
     const traced = tracing.value !== null;
     const solvers = tracing.value ??
-      [{ solver, steps, tolerance }, ...(second.value ? [second.value] : [])];
+      [choice, ...(second.value ? [second.value] : [])];
     const until = endOf(store, solvers);
     const particles = { subject: store.subject.value, n, seed, until };
     return {
