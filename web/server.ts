@@ -9,7 +9,9 @@ import { VapoError } from "../core/errors.ts";
 import { presetDescriptions, presetNames } from "../core/train/presets.ts";
 import { openFlows } from "./server/flows.ts";
 import { lockWatch } from "./server/held_lock.ts";
-import { document, ownPages, type Pages, type PageSession, problemPage } from "./server/pages.tsx";
+import { shownPath } from "../cli/user_paths.ts";
+import type { PageSession } from "./components/runs/session.ts";
+import { document, ownPages, type Pages, problemPage } from "./server/pages.tsx";
 import { describeRefusal, Refusal } from "./server/refusal.ts";
 import { eventConnections } from "./server/run_events.ts";
 import { findRun, requireRunName } from "./server/run_paths.ts";
@@ -69,6 +71,7 @@ export function webApp(options: WebAppOptions): WebApp {
   const { reader, events, flows } = services;
   const session: PageSession = {
     token,
+    directory: shownPath(runs),
     presets: presetNames.map((name) => ({ name, description: presetDescriptions[name] })),
   };
 

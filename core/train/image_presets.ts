@@ -30,6 +30,7 @@ const paper: SourcedValues = {
   "device": ["auto", "our choice: WebGPU on a graphics card, WebAssembly otherwise"],
   "data.directory": [null, "our choice: data/NAME, as vapo data makes it"],
   "data.size": [null, "the data set's own"],
+  "data.distribution": [null, "of no effect on images"],
   "data.flip": [true, "[VPF] random horizontal flips"],
   "data.placement": ["auto", "our choice: in the device's memory up to 512 MiB"],
   "data.bufferImages": [8192, "our choice: 400 MB at 128 pixels, twice"],

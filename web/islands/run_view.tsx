@@ -71,8 +71,8 @@ export function RunViewIsland(
           <FlowView detail={detail} others={others.value} requests={requests} />
         )}
         <div class="run-side">
-          <EvaluationView detail={detail} />
-          <Commands detail={detail} />
+          <EvaluationView detail={detail} directory={session.directory} />
+          <Commands detail={detail} directory={session.directory} />
         </div>
       </div>
       {config && <ConfigTable config={config} differences={differences} />}
@@ -92,10 +92,12 @@ function whileSeen(connection: RunConnection): () => void {
 }
 
 /** What is done with a run at a terminal. */
-function Commands({ detail }: { readonly detail: RunDetail }) {
+function Commands(
+  { detail, directory }: { readonly detail: RunDetail; readonly directory: string },
+) {
   const { name, checkpoints, status } = detail;
   if (checkpoints.length === 0) return null;
-  const run = shellWord(`runs/${name}`);
+  const run = shellWord(`${directory}/${name}`);
   return (
     <section class="panel run-commands" aria-labelledby="commands-heading">
       <h2 id="commands-heading">At a terminal</h2>

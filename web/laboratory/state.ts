@@ -57,14 +57,15 @@ function presetOf({ name }: LaboratoryData, presets: Presets): LaboratorySetting
 
 /** Where u ends: beyond 1 for potentials without time input. */
 function timeEnd(run: RunControl, subject: Subject, kept: readonly KeptPotential[]): number {
-  const facts = run.facts.value;
-  if (subject.kind === "sum") {
-    const terms = kept.filter(({ id }) => subject.terms.some((term) => term.id === id));
-    const ends = terms.map(({ timeExplicit, uMax }) => timeExplicit ? uMax : IMPLICIT_END);
-    return ends.length > 0 ? Math.min(...ends) : 1;
-  }
-  const { timeExplicit } = run.settings.value;
-  return subject.kind === "learned" && !timeExplicit ? IMPLICIT_END : facts?.uMax ?? 1;
+  const uMax = run.facts.value?.uMax ?? 1, { timeExplicit } = run.settings.value;
+  if (subject.kind === "exact") return uMax;
+  if (subject.kind === "learned") return timeExplicit ? uMax : IMPLICIT_END;
+  const ends = subject.terms.map(({ id }) => {
+    const term = kept.find((one) => one.id === id);
+    // One that is being dropped is still in the sum for a moment, and goes no further than it did.
+    return term && !term.timeExplicit ? IMPLICIT_END : term?.uMax ?? uMax;
+  });
+  return Math.min(...ends);
 }
 
 /** Half the side of a square that holds the data. */

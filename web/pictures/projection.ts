@@ -69,11 +69,11 @@ export function paintingOrder(
   cells: number,
 ): { columns: number[]; rows: number[] } {
   const turn = rotation(camera.yaw, camera.pitch);
+  // Without perspective the viewer is far away.
+  const distance = Math.min(camera.distance, 1e6);
   const order = (towards: number) => {
-    // The viewer's place on the axis, in cells; beyond its ends without perspective.
-    const place = camera.distance === Infinity
-      ? (towards >= 0 ? cells : -1)
-      : (towards * camera.distance + 1) / 2 * cells - 0.5;
+    // The viewer's place on the axis, in cells.
+    const place = (towards * distance + 1) / 2 * cells - 0.5;
     return Array.from({ length: cells }, (_, i) => i)
       .sort((a, b) => Math.abs(b - place) - Math.abs(a - place));
   };

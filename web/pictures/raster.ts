@@ -75,17 +75,18 @@ export function maskSegment(
   const cosine = 1 / Math.sqrt(1 + slope * slope);
   const reach = width / 2 + 0.5;
   const across = reach / cosine;
-  const full = 255 * opacity * Math.min(1, width);
+  const full = 255 * opacity;
+  const most = Math.min(1, width);
   const strideAlong = steep ? cols : 1, strideAcross = steep ? 1 : cols;
-  const most = (steep ? cols : rows) - 1;
+  const lastAcross = (steep ? cols : rows) - 1;
   const from = Math.max(0, Math.ceil(Math.min(start, end) - 1));
   const to = Math.min((steep ? rows : cols) - 1, Math.floor(Math.max(start, end)));
   for (let i = from; i <= to; i++) {
     const center = side + (i + 0.5 - start) * slope - 0.5;
-    const last = Math.min(most, Math.floor(center + across));
+    const last = Math.min(lastAcross, Math.floor(center + across));
     for (let j = Math.max(0, Math.ceil(center - across)); j <= last; j++) {
       const cover = reach - Math.abs(j - center) * cosine;
-      const value = cover < 1 ? full * cover : full;
+      const value = full * (cover < most ? cover : most);
       const at = i * strideAlong + j * strideAcross;
       if (value > mask[at]) mask[at] = value;
     }
@@ -203,12 +204,13 @@ function stampImage(
     let outer = within(d, radius + rim);
     let inner = within(d, radius);
     if (shape === "ring") {
-      // Its own rim is on the inside of the hole too.
+      // A rim is on the inside of the hole too.
       outer *= 1 - within(d, HOLE * radius - rim);
       inner *= 1 - within(d, HOLE * radius);
     }
-    blend(bytes, 4 * i, outline, 255 * outer);
-    blend(bytes, 4 * i, color, 255 * inner);
+    const share = outer > 0 ? inner / outer : 0;
+    for (let k = 0; k < 3; k++) bytes[4 * i + k] = outline[k] + share * (color[k] - outline[k]);
+    bytes[4 * i + 3] = 255 * outer;
   }
   return bytes;
 }

@@ -60,9 +60,10 @@ export function reliefCamera(
   pitch: number,
 ): Camera {
   const unit = { yaw: 0, pitch, distance: DISTANCE, centerX: 0, centerY: 0, scale: 1 };
-  // A corner is √2 from the middle: the highest far one, and the lowest near one, with its labels.
-  const top = project(unit, 0, Math.SQRT2, 1.2 * HEIGHT)[1] - 0.1;
-  const bottom = project(unit, 0, -Math.SQRT2, GROUND)[1] + 0.12;
+  // A corner is √2 from the middle: at the highest or on the ground; labels stand outside.
+  const ends = [GROUND, 1.2 * HEIGHT];
+  const top = Math.min(...ends.map((z) => project(unit, 0, Math.SQRT2, z)[1])) - 0.1;
+  const bottom = Math.max(...ends.map((z) => project(unit, 0, -Math.SQRT2, z)[1])) + 0.12;
   // To the sides √2 and a little by the perspective, and labels of the heights.
   const across = (width / 2 - 30 * ratio) / 1.46;
   const scale = Math.max(1, Math.min(across, height / (bottom - top)));

@@ -17,7 +17,7 @@ export interface StreamlineOptions {
   readonly testShare?: number;
   /** Lines shorter than this are left out; default the separation. */
   readonly shortest?: number;
-  /** Seeds to be tried first, [n, 2]. */
+  /** Seeds to be tried first, [n, 2]; they may be nearer to lines, half way to the test distance. */
   readonly seeds?: ArrayLike<number>;
 }
 
@@ -75,15 +75,17 @@ export function streamlines(
   };
   const directions = directionsOf(velocity, grid);
   const lines: Streamline[] = [];
-  const tryFrom = (x: number, y: number) => {
-    if (!isInside(placed, x, y) || isNear(placed, x, y, separation)) return;
+  const tryFrom = (x: number, y: number, distance = separation) => {
+    if (!isInside(placed, x, y) || isNear(placed, x, y, distance)) return;
     const line = lineThrough(directions, placed, x, y);
     if (!line || (line.points.length / 2 - 1) * stepOf(placed) < shortest) return;
     place(placed, line.points);
     lines.push(line);
   };
   const { seeds = [] } = options;
-  for (let i = 0; i + 1 < seeds.length; i += 2) tryFrom(seeds[i], seeds[i + 1]);
+  // They are as far apart as they may be: what has moved a little is not to be given up.
+  const nearer = (1 + testShare) / 2 * separation;
+  for (let i = 0; i + 1 < seeds.length; i += 2) tryFrom(seeds[i], seeds[i + 1], nearer);
   tryFrom(0.31 * extent, 0.17 * extent);
   let grown = 0;
   const growAll = () => {

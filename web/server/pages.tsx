@@ -4,14 +4,8 @@
 import type { VNode } from "preact";
 import { renderToString } from "preact-render-to-string";
 import { Layout } from "../components/layout.tsx";
+import type { PageSession } from "../components/runs/session.ts";
 import type { RunDetail, RunSummary } from "../runs/run_types.ts";
-
-/** What a page asks the server with, and what it can ask for. */
-export interface PageSession {
-  readonly token: string;
-  /** What can be trained. */
-  readonly presets: readonly { readonly name: string; readonly description: string }[];
-}
 
 /** The pages that there are. */
 export interface Pages {

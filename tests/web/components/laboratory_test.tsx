@@ -1,4 +1,5 @@
 /** @file The laboratory's page as the server renders it, and its parts in the states that a page has. */
+import { computed } from "@preact/signals";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { renderToString } from "preact-render-to-string";
 import { toyDistributions } from "../../../core/data/toy.ts";
@@ -218,4 +219,31 @@ Deno.test("points of a button lie where the distribution's density is, one like 
     assert(Math.hypot(...mean) < 0.7, `${name}: mean ${mean}`);
   }
   assert(firstDrawing().flat().length > 20);
+});
+
+Deno.test("solvers that are compared anew are drawn anew, from the same planes", async () => {
+  const { store } = await started();
+  const reference = { solver: "dop853", tolerance: 1e-7, evaluations: 200 } as const;
+  const flow = { ...store.flow.value!, error: 0, largestError: 0 };
+  store.comparison.value = { flows: [flow], reference };
+  const [plane] = planeSources(store), drawn = computed(() => plane.flows());
+  assertEquals(drawn.value, [flow]);
+  const finer = { ...flow, evaluations: 400 };
+  store.comparison.value = { flows: [finer], reference };
+  assertEquals(drawn.value, [finer]);
+  store.comparison.value = { flows: [{ failure: "too many" }], reference };
+  assertEquals(drawn.value, []);
+});
+
+Deno.test("weights cannot all be 0, and are those of the data that are chosen", async () => {
+  const { store, page } = await started("weights=0,0,0,2,0,0,0,0");
+  const sliders = () =>
+    renderToString(<DataPanel store={store} />).match(/<input[^>]*max="4"[^>]*>/g) ?? [];
+  assertEquals(sliders().map((tag) => /min="([^"]*)"/.exec(tag)?.[1]), [
+    ...["0", "0", "0", "0.1", "0", "0", "0", "0"],
+  ]);
+  // Until its run is open, nobody knows what another distribution is made of.
+  store.change({ data: { name: "rings", noise: null, weights: null, points: null } });
+  assertEquals(sliders(), []);
+  await page.pass(1000);
 });

@@ -33,6 +33,7 @@ import { damagedDetail, evaluation, planeDetail, runDetail, runSummary } from ".
 
 const session = {
   token: "secret",
+  directory: "runs",
   presets: [
     { name: "8gaussians", description: "a ring of eight Gaussians" },
     { name: "mnist16", description: "handwritten digits" },

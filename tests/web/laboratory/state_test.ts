@@ -302,6 +302,25 @@ Deno.test("u beyond 1 in a link stays, and a stochastic solver ends where it can
   assertEquals([store.u.value, page.address.fragment], [2, "timeExplicit=false&u=2"]);
 });
 
+Deno.test("a sum's u ends where the first of its terms does, also while one is dropped", async () => {
+  const { store } = await settled();
+  const one = { id: 1, name: "one", step: 0, timeExplicit: false, uMax: 0.99 };
+  const two = { id: 2, name: "two", step: 0, timeExplicit: true, uMax: 0.9 };
+  const sum = (...ids: number[]) => ({
+    kind: "sum" as const,
+    terms: ids.map((id) => ({ id, weight: 1 })),
+  });
+  store.kept.value = [one, two];
+  store.subject.value = sum(1);
+  assertEquals(store.uEnd.value, 2);
+  store.subject.value = sum(1, 2);
+  assertEquals(store.uEnd.value, 0.9);
+  store.kept.value = [one];
+  assertEquals(store.uEnd.value, 0.99);
+  store.kept.value = [];
+  assertEquals(store.uEnd.value, 0.99);
+});
+
 Deno.test("a drawing is trained on when it has points, and is in the address", async () => {
   const { engine, page, store } = await settled();
   store.draw([{ points: [[0, 1], [1, 0]], weight: 1 }, { points: [[2, 2]], weight: 3 }]);

@@ -7,7 +7,9 @@ import { countText, numberText, shellWord } from "./run_text.ts";
 import { runPath } from "./session.ts";
 
 /** The evaluation of a run, or how to make one. */
-export function EvaluationView({ detail }: { readonly detail: RunDetail }) {
+export function EvaluationView(
+  { detail, directory }: { readonly detail: RunDetail; readonly directory: string },
+) {
   const { name, evaluation, checkpoints } = detail;
   return (
     <section class="panel run-evaluation" aria-labelledby="evaluation-heading">
@@ -21,7 +23,7 @@ export function EvaluationView({ detail }: { readonly detail: RunDetail }) {
           </p>
           <CopyableCommand
             label="Evaluate"
-            command={`deno task eval ${shellWord(`runs/${name}`)} all`}
+            command={`deno task eval ${shellWord(`${directory}/${name}`)} all`}
           />
         </>
       )}

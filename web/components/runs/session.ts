@@ -7,6 +7,8 @@ import { VapoError } from "../../../core/errors.ts";
 /** What a page is given to ask the server with. */
 export interface PageSession {
   readonly token: string;
+  /** The runs directory as one types it at a terminal. */
+  readonly directory: string;
   /** What can be trained. */
   readonly presets: readonly { readonly name: string; readonly description: string }[];
 }
