@@ -82,14 +82,16 @@ const commonHeaders: Readonly<Record<string, string>> = {
 };
 
 /**
- * Gives every answer its headers; a handler that has set a policy by {@link usePolicy} keeps it. The body
- * that answers HEAD is cancelled: nobody would read it, and the file that it is read from stay open.
+ * Gives every answer its headers; a handler that has set a policy by {@link usePolicy} keeps it. The
+ * body of an answer to HEAD is cancelled: nobody would read it, and the file that it comes from would
+ * stay open.
  */
 export function securityHeaders(): MiddlewareHandler {
   return async (context, next) => {
     await next();
-    const { headers, body } = context.res;
-    if (context.req.raw.method === "HEAD") await body?.cancel();
+    const { headers } = context.res;
+    // Of other answers the body is left alone: one that was looked at is sent without its length.
+    if (context.req.raw.method === "HEAD") await context.res.body?.cancel();
     for (const [name, value] of Object.entries(commonHeaders)) headers.set(name, value);
     const chosen = context.get("policy") as PolicyName | undefined;
     headers.set("content-security-policy", policies[chosen ?? "page"]);
