@@ -36,31 +36,28 @@ function denoImports(imports: Readonly<Record<string, string>>): Plugin {
   };
 }
 
-/** Times of the newest file below paths and of the oldest, in milliseconds; build output left out. */
-async function times(paths: readonly string[]): Promise<{ newest: number; oldest: number }> {
-  let newest = -Infinity, oldest = Infinity;
+/** When the newest file below paths was changed, in milliseconds; build output left out. */
+async function newestTime(paths: readonly string[]): Promise<number> {
+  let newest = -Infinity;
   for (const path of paths) {
     const { isDirectory, mtime } = await Deno.stat(path);
-    if (isDirectory) {
-      const entries: string[] = [];
-      for await (const { name } of Deno.readDir(path)) {
-        if (join(path, name) !== output) entries.push(join(path, name));
-      }
-      const inside = await times(entries);
-      newest = Math.max(newest, inside.newest);
-      oldest = Math.min(oldest, inside.oldest);
-    } else {
+    if (!isDirectory) {
       newest = Math.max(newest, mtime?.getTime() ?? Infinity);
-      oldest = Math.min(oldest, mtime?.getTime() ?? -Infinity);
+      continue;
     }
+    const inside: string[] = [];
+    for await (const { name } of Deno.readDir(path)) {
+      if (join(path, name) !== output) inside.push(join(path, name));
+    }
+    newest = Math.max(newest, await newestTime(inside));
   }
-  return { newest, oldest };
+  return newest;
 }
 
 async function isFresh(): Promise<boolean> {
   try {
     const built = await Deno.stat(join(output, "client.js"));
-    return (built.mtime?.getTime() ?? 0) > (await times(sources)).newest;
+    return (built.mtime?.getTime() ?? 0) > await newestTime(sources);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;

@@ -3,15 +3,10 @@
  */
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
+import { formatNumber } from "../components/curves/numbers.ts";
 import { RunControls } from "../components/runs/run_controls.tsx";
 import { RunProgress } from "../components/runs/run_progress.tsx";
-import {
-  agoText,
-  isImage,
-  numberText,
-  sampleFile,
-  shapeText,
-} from "../components/runs/run_text.ts";
+import { agoText, isImage, sampleFile, shapeText } from "../components/runs/run_text.ts";
 import {
   getJson,
   type PageSession,
@@ -150,7 +145,8 @@ function RunRow({ run, now, requests, onChange }: RunRowProps) {
           <a href={`/runs/${encodeURIComponent(name)}`}>{name}</a>
         </h3>
         <span class="muted">
-          {kind.filter(Boolean).join(" · ") || "Configuration not readable"}
+          {kind.filter(Boolean).join(" · ") ||
+            (status === "damaged" ? "Configuration not readable" : "About to begin")}
         </span>
       </div>
       <div class="run-row-status">
@@ -160,7 +156,7 @@ function RunRow({ run, now, requests, onChange }: RunRowProps) {
       <dl class="run-row-facts">
         <div>
           <dt>Loss</dt>
-          <dd class="tabular">{numberText(run.loss)}</dd>
+          <dd class="tabular">{formatNumber(run.loss)}</dd>
         </div>
         <div>
           <dt>Last grew</dt>

@@ -95,8 +95,8 @@ function whileSeen(connection: RunConnection): () => void {
 function Commands(
   { detail, directory }: { readonly detail: RunDetail; readonly directory: string },
 ) {
-  const { name, checkpoints, status } = detail;
-  if (checkpoints.length === 0) return null;
+  const { name, config, checkpoints, status } = detail;
+  if (!config || checkpoints.length === 0) return null;
   const run = shellWord(`${directory}/${name}`);
   return (
     <section class="panel run-commands" aria-labelledby="commands-heading">

@@ -3,18 +3,21 @@
  */
 import type { Field, Flow } from "../laboratory/engine_types.ts";
 import type { PictureChoices } from "../laboratory/store_types.ts";
-import { centred } from "./field_image.ts";
 import { cellCentre } from "./grid.ts";
 import { positionsAt } from "./particles.ts";
+import { centredPotentials, comparedFields, differenceOf } from "./plane_fields.ts";
+import { planeCache } from "./plane_input.ts";
 
 /** What a picture of the plane is made of. */
 export interface DescribedPlane {
   /** "learned", "exact", …: whose it is, if that needs to be said. */
   readonly whose?: string;
   readonly field: Field | null;
+  /** What the field is held against, if it is. */
+  readonly reference?: Field | null;
   readonly flows: readonly Flow[];
   readonly u: number;
-  readonly choices: Pick<PictureChoices, "field" | "particles">;
+  readonly choices: Pick<PictureChoices, "field" | "particles" | "compare">;
 }
 
 /** A field's extremes. */
@@ -74,33 +77,37 @@ export function particleFacts(points: ArrayLike<number>): ParticleFacts | null {
  * @example "Potential at u = 0.50, learned: from −3.1 to 2.4, highest near (0.0, 4.0). 1000 particles
  *   around (0.1, 0.0), spread 2.83."
  */
-export function describePlane({ whose, field, flows, u, choices }: DescribedPlane): string {
-  const sentences: string[] = [];
-  const time = `at u = ${number(u, 2)}${whose ? `, ${whose}` : ""}`;
-  if (choices.field === "density") sentences.push(`Density ${time}.`);
-  else if (field) {
-    const facts = fieldFacts(centred(field.potential, field.density), field);
-    sentences.push(
-      facts
-        ? `Potential ${time}: from ${number(facts.low)} to ${number(facts.high)}, ` +
-          `highest near ${place(facts.peak)}.`
-        : `Potential ${time}: not finite anywhere.`,
-    );
-  } else sentences.push(`The plane ${time}.`);
-  if (choices.particles) {
-    flows.forEach((flow, i) => {
-      const facts = particleFacts(positionsAt(flow, u));
+export function describePlane(plane: DescribedPlane): string {
+  const { flows, u, choices } = plane;
+  const particles = choices.particles
+    ? flows.map((flow, i) => {
       const set = flows.length > 1 ? ["First set: ", "Second set: "][i] ?? "" : "";
-      sentences.push(
-        facts
-          ? `${set}${facts.n} particles around ${place(facts.mean)}, spread ${
-            number(facts.spread, 2)
-          }.`
-          : `${set}no particle is at a finite place.`,
-      );
-    });
-  }
-  return sentences.join(" ");
+      return particleWords(set, particleFacts(positionsAt(flow, u)));
+    })
+    : [];
+  return [fieldWords(plane), ...particles].join(" ");
+}
+
+/** What is seen in colours, with the numbers that its legend has. */
+function fieldWords({ whose, field, reference, flows, u, choices }: DescribedPlane): string {
+  const time = `at u = ${number(u, 2)}${whose ? `, ${whose}` : ""}`;
+  if (choices.field === "density") return `Density ${time}.`;
+  if (choices.field === "none" || !field) return `The plane ${time}.`;
+  const isDifference = choices.compare === "difference", cache = planeCache();
+  const pair = comparedFields({ cache, field, reference, choices });
+  if (isDifference && !pair.reference) return `Potential ${time}.`;
+  const { own, other } = centredPotentials(cache, field, pair.reference, flows[0]);
+  const facts = fieldFacts(isDifference && other ? differenceOf(own, other) : own, field);
+  return facts
+    ? `Potential ${time}: from ${number(facts.low)} to ${number(facts.high)}, ` +
+      `highest near ${place(facts.peak)}.`
+    : `Potential ${time}: not finite anywhere.`;
+}
+
+function particleWords(set: string, facts: ParticleFacts | null): string {
+  if (!facts) return `${set}${set ? "no" : "No"} particle is at a finite place.`;
+  return `${set}${facts.n} particles around ${place(facts.mean)}, ` +
+    `spread ${number(facts.spread, 2)}.`;
 }
 
 function place([x, y]: readonly [number, number]): string {

@@ -18,6 +18,7 @@ export interface Box {
 
 /** An arrow that says what lengths mean. */
 export interface ArrowKey {
+  /** What it is, as in "|∇Φ| = 2". */
   readonly label: string;
   /** In device pixels. */
   readonly length: number;
@@ -114,7 +115,7 @@ export function drawLegend(
   const inner = Math.max(
     scale ? 14 * ratio + widest : 0,
     scale ? context.measureText(title).width : 0,
-    key ? Math.max(key.length, context.measureText(`|∇Φ| = ${key.label}`).width) : 0,
+    key ? Math.max(key.length, context.measureText(key.label).width) : 0,
   );
   const titleHeight = scale ? 16 * ratio : 0;
   const scaleGap = scale && key ? 12 * ratio : 0;
@@ -134,7 +135,7 @@ export function drawLegend(
   }
   if (key) {
     const y = top + height - pad - keyHeight;
-    context.fillText(`|∇Φ| = ${key.label}`, left + pad, y + 16 * ratio);
+    context.fillText(key.label, left + pad, y + 16 * ratio);
     addArrow(context, left + pad, y + 4 * ratio, key.length, ratio);
     context.strokeStyle = theme.ink;
     context.lineWidth = 1.2 * ratio;

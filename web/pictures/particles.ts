@@ -4,12 +4,12 @@
  */
 import type { Flow } from "../laboratory/engine_types.ts";
 import type { Rgb } from "../../core/picture/rgb_image.ts";
-import { drawDots, layMask, maskSegment, type Raster } from "./raster.ts";
+import { drawDots, layMask, maskSegment, type ParticleShape, type Raster } from "./raster.ts";
 import { type PlaneView, squarePlacement } from "./view.ts";
 
 /** How a set of particles looks. */
 export interface ParticleStyle {
-  readonly shape: "disc" | "ring";
+  readonly shape: ParticleShape;
   readonly color: Rgb;
   /** Around it, so that it stands out from any field. */
   readonly outline: Rgb;

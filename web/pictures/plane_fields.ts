@@ -33,7 +33,11 @@ export interface Shown extends Grid {
 }
 
 /** The field and what it is compared with; for a difference, the last two that were of one time. */
-export function comparedFields({ cache, field, reference = null, choices }: PlaneInput) {
+export function comparedFields(
+  { cache, field, reference = null, choices }: Pick<PlaneInput, "cache" | "field" | "reference"> & {
+    readonly choices: Pick<PlaneInput["choices"], "compare">;
+  },
+) {
   const fits = field && reference && field.size === reference.size &&
     field.extent === reference.extent && Math.abs(field.u - reference.u) < 1e-6;
   if (choices.compare !== "difference") {
@@ -66,22 +70,35 @@ function shownPotential(
   const difference = choices.compare === "difference";
   if (difference && !reference) return null;
   return kept<Shown>(cache, "potential", [field, reference, difference, theme.dark], (before) => {
-    const weight = centringWeight(cache, field, reference, flows[0]);
-    let values = centred(field.potential, weight);
-    let wanted = symmetricRange(robustRange(values));
-    if (reference) {
-      const other = centred(reference.potential, weight);
-      if (difference) {
-        values = values.map((value, i) => value - other[i]);
-        wanted = symmetricRange(robustRange(values));
-      } else wanted = symmetricRange(wanted, robustRange(other));
-    }
+    const { own, other } = centredPotentials(cache, field, reference, flows[0]);
+    const values = difference && other ? differenceOf(own, other) : own;
+    const beside = other && !difference ? [robustRange(other)] : [];
+    const wanted = symmetricRange(robustRange(values), ...beside);
     const title = difference ? "Φ − exact" : "Φ";
     const past = before?.title === title ? before.scale.range : null;
     const range = steadyRange(past, wanted);
     const scale = { colormap: divergingPalette(theme.dark), range, gamma: POTENTIAL_GAMMA };
     return { values, size: field.size, extent: field.extent, scale, title };
   });
+}
+
+/** Φ, and what it is compared with, without their means under one density. */
+export function centredPotentials(
+  cache: PlaneCache,
+  field: Field,
+  reference: Field | null,
+  flow: Flow | undefined,
+): { readonly own: Float32Array; readonly other: Float32Array | null } {
+  const weight = centringWeight(cache, field, reference, flow);
+  return {
+    own: centred(field.potential, weight),
+    other: reference && centred(reference.potential, weight),
+  };
+}
+
+/** One field less another. */
+export function differenceOf(values: Float32Array, other: ArrayLike<number>): Float32Array {
+  return values.map((value, i) => value - other[i]);
 }
 
 /** What Φ's mean is taken with: the exact density, else that of the particles, else all alike. */
@@ -124,7 +141,7 @@ function shownDensity(
       cache,
       "exact density",
       [field, theme.dark],
-      () => densityShown(exact, field, null, theme),
+      () => densityShown(exact, field, densityRange(exact), theme),
     );
   }
   if (!flow) return null;
@@ -143,28 +160,33 @@ function shownDensity(
     });
   }
   const grid = { size: DENSITY_SIZE, extent: view.extent };
-  return kept<Shown>(cache, "density", [flow, u, view.extent, theme.dark], (before) => {
+  // Beside the exact density the colours are that one's, so that both mean the same.
+  const measure = choices.compare === "both" ? exact : null;
+  return kept<Shown>(cache, "density", [flow, u, measure, view.extent, theme.dark], (before) => {
     const values = particleDensity(positionsAt(flow, u), grid, bandwidthOf(cache, flow, u));
-    return densityShown(values, grid, before?.scale.range ?? null, theme);
+    const range = measure
+      ? densityRange(measure)
+      : steadyRange(before?.scale.range ?? null, densityRange(values));
+    return densityShown(values, grid, range, theme);
   });
+}
+
+/** From 0 to the density that all but the densest thousandth of the plane stays below. */
+function densityRange(values: ArrayLike<number>): Range {
+  return [0, robustRange(values, 0.002)[1] || 1];
 }
 
 function densityShown(
   values: ArrayLike<number>,
   { size, extent }: Grid,
-  past: Range | null,
+  range: Range,
   theme: PictureTheme,
 ): Shown {
-  const wanted: Range = [0, robustRange(values, 0.002)[1] || 1];
-  const scale = {
-    colormap: densityPalette(theme.dark),
-    range: steadyRange(past, wanted),
-    gamma: DENSITY_GAMMA,
-  };
+  const scale = { colormap: densityPalette(theme.dark), range, gamma: DENSITY_GAMMA };
   return { values, size, extent, scale, title: "density" };
 }
 
-/** Lines of the levels that the colours show, and a few beyond where the field goes on. */
+/** Lines of the levels that the colours tell apart. */
 export function contoursOf(cache: PlaneCache, shown: Shown): readonly ContourLine[] {
   return kept<readonly ContourLine[]>(cache, "lines", [shown], () => {
     const [low, high] = shown.scale.range;
@@ -183,6 +205,6 @@ export function shownVelocity(cache: PlaneCache, { field, reference }: Pair, dif
     cache,
     "velocity difference",
     [field, reference],
-    () => field.velocity.map((value, i) => value - reference.velocity[i]),
+    () => differenceOf(field.velocity, reference.velocity),
   );
 }

@@ -4,6 +4,7 @@
  */
 import type { Field, Flow } from "../laboratory/engine_types.ts";
 import type { PictureChoices } from "../laboratory/store_types.ts";
+import type { ParticleShape } from "./raster.ts";
 import type { PlaneView } from "./view.ts";
 
 /** What a picture of the plane is made of. */
@@ -20,8 +21,10 @@ export interface PlaneInput {
    * the same colours; with "difference" what is taken from it. Elsewhere without effect.
    */
   readonly reference?: Field | null;
-  /** Particles: the first set as discs, a second as rings. */
+  /** Particles: one set or two. */
   readonly flows: readonly Flow[];
+  /** How each set is drawn; default the first as discs in the accent, the second as rings. */
+  readonly shapes?: readonly ParticleShape[];
   /** The time that particles are shown at. */
   readonly u: number;
   /** Samples of the data, [n, 2]. */

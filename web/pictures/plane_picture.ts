@@ -178,7 +178,7 @@ function drawLines(
 /** Parts that a trail is drawn in. */
 const TRAIL_PARTS = 6;
 
-/** Sets of particles: the first in the accent as discs, the second as rings. */
+/** Sets of particles: discs in the accent, rings in the second colour. */
 function drawFlows(
   context: CanvasRenderingContext2D,
   input: PlaneInput,
@@ -187,20 +187,21 @@ function drawFlows(
   const { view, u, choices, trail = 0.08 } = input;
   const sets = input.flows.slice(0, 2);
   if (sets.length === 0) return;
-  const colors = [rgbOf(theme.accent), rgbOf(theme.second)];
-  const keys = [...sets, u, choices.trails, trail, themeKey(theme)];
+  const { shapes = ["disc", "ring"] } = input;
+  const colors = { disc: rgbOf(theme.accent), ring: rgbOf(theme.second) };
+  const keys = [...sets, ...shapes, u, choices.trails, trail, themeKey(theme)];
   drawRasterLayer(context, input, "particles layer", keys, (raster) => {
     sets.forEach((flow, i) => {
       if (!choices.trails) return;
-      drawTrails(raster, view, trailsAt(flow, u, trail, TRAIL_PARTS), flow.n, colors[i]);
+      drawTrails(raster, view, trailsAt(flow, u, trail, TRAIL_PARTS), flow.n, colors[shapes[i]]);
     });
     sets.forEach((flow, i) => {
-      const radius = particleRadius(flow.n, view);
+      const shape = shapes[i], radius = particleRadius(flow.n, view);
       drawParticles(raster, view, positionsAt(flow, u), {
-        shape: i === 0 ? "disc" : "ring",
-        color: colors[i],
+        shape,
+        color: colors[shape],
         outline: rgbOf(theme.background),
-        radius: i === 0 ? radius : 1.5 * radius,
+        radius: shape === "disc" ? radius : 1.5 * radius,
       });
     });
   });
@@ -217,7 +218,8 @@ function drawOverlay(
   const { width, height } = context.canvas;
   const scale = choices.field !== "none" && shown ? shown.scale : null;
   const length = (arrows?.key.length ?? 0) * view.side / (2 * view.extent);
-  const key = arrows && length > 0 ? { label: arrows.key.label, length } : null;
+  const of = choices.compare === "difference" ? "|∇Φ − ∇Φ*|" : "|∇Φ|";
+  const key = arrows && length > 0 ? { label: `${of} = ${arrows.key.label}`, length } : null;
   const title = shown?.title ?? "";
   const place = [width, height, view.left, view.top, view.side, view.extent, view.ratio];
   const meaning = [legend, title, scale?.colormap, scale?.range[0], scale?.range[1]];

@@ -19,9 +19,12 @@ export interface Raster {
   readonly mask: Uint8Array<ArrayBuffer>;
 }
 
+/** What tells sets of particles apart beside their colour. */
+export type ParticleShape = "disc" | "ring";
+
 /** A dot: a disc or a ring with a rim. */
 export interface DotStyle {
-  readonly shape: "disc" | "ring";
+  readonly shape: ParticleShape;
   readonly color: Rgb;
   /** Around it, so that it stands out from any field. */
   readonly outline: Rgb;

@@ -1,10 +1,11 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { MetricsLine } from "../../../core/train/run_directory.ts";
-import { markOf } from "../../../web/components/curves/chart_marks.ts";
+import { lookOf, markOf } from "../../../web/components/curves/chart_marks.ts";
 import { describeChart, trendOf } from "../../../web/components/curves/chart_words.ts";
 import {
   excessSeries,
+  gradientSeries,
   knownMinimum,
   lossSeries,
   metricColumn,
@@ -20,9 +21,9 @@ import {
 import { meanOf, smoothed } from "../../../web/components/curves/smoothing.ts";
 
 Deno.test("numbers are written short, with a true minus, and a dash where there is none", () => {
-  const written = [1.23456, -0.02, 0, -0, 1e-7, 1.5e-7, 320_000, 12_345, 99.996, 1e-3, 1 / 3]
+  const written = [1.23456, -0.02, 0, -0, 1e-7, 1.5e-7, 3_200_000, 12_345, 99.996, 1e-3, 1 / 3]
     .map((value) => formatNumber(value));
-  const expected = ["1.235", "−0.02", "0", "0", "1e−7", "1.5e−7", "3.2e5", "12345", "100"];
+  const expected = ["1.235", "−0.02", "0", "0", "1e−7", "1.5e−7", "3.2e6", "12,345", "100"];
   assertEquals(written, [...expected, "0.001", "0.3333"]);
   assertEquals([NaN, Infinity, -Infinity].map((value) => formatNumber(value)), ["NaN", "∞", "−∞"]);
   assertEquals([null, undefined].map((value) => formatNumber(value)), ["–", "–"]);
@@ -31,7 +32,7 @@ Deno.test("numbers are written short, with a true minus, and a dash where there 
 Deno.test("a written number is the number to its digits", () => {
   const finite = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e12, max: 1e12 });
   fc.assert(fc.property(finite, (value) => {
-    const read = Number(formatNumber(value).replaceAll("−", "-"));
+    const read = Number(formatNumber(value).replaceAll("−", "-").replaceAll(",", ""));
     assert(Math.abs(read - value) <= 0.5001e-3 * Math.abs(value), `${value} is written ${read}`);
   }));
 });
@@ -93,12 +94,29 @@ Deno.test("the loss of a mixture has its known minimum beside it, the mean of wh
   assertEquals(minimum.label, "known minimum");
   minimum.y.forEach((value) => assertAlmostEquals(value, -4, 1e-12));
   assert(minimum.dash!.length > 0 && loss.dash!.length === 0, "told apart by more than colour");
-  assertEquals(excessSeries(mixture, 0)[1].y, [3.1, 0.9]);
-  assertEquals(partSeries(mixture, 0).filter(({ faint }) => !faint).map(({ label }) => label), [
-    "transport",
-    "kinetic",
-    "gap",
+  assertEquals(excessSeries(mixture, 0).map(({ y }) => y), [[3.1, 0.9]]);
+});
+
+Deno.test("the parts that a loss has, each with a colour and dashes of its own", () => {
+  const lines = [line(10, { transport: -3, kinetic: 2, gap: 0.1, spectral: 0 })];
+  const looks = partSeries(lines, 0).map(({ label, color, dash }) => [label, color, dash?.length]);
+  assertEquals(looks, [
+    ["transport", "var(--series-1)", 0],
+    ["kinetic", "var(--series-2)", 2],
+    ["spectral gap", "var(--series-3)", 2],
   ]);
+  // A part without weight is 0 throughout.
+  assertEquals(partSeries(mixture, 0).map(({ label }) => label), ["transport", "kinetic"]);
+});
+
+Deno.test("a smoothed curve is whole and has the colour of what it was, pale behind it", () => {
+  for (const series of [lossSeries, gradientSeries]) {
+    const drawn = series([line(1, { loss: 1, gradientNorm: 1 })], 0.9);
+    assertEquals(drawn.map((one, i) => [one.faint ?? false, ...Object.values(lookOf(one, i))]), [
+      [true, "var(--series-1)", []],
+      [false, "var(--series-1)", []],
+    ]);
+  }
 });
 
 Deno.test("of other data no minimum and no excess is shown", () => {

@@ -179,7 +179,7 @@ Deno.test("planes side by side: learned and exact, their difference, a sum, two 
     reference,
   };
   assertEquals(planeSources(store).map(({ title, flows }) => [title, flows().length]), [
-    ["Solver A", 1],
+    ["Solver A (discs)", 1],
     ["Solver B: too stiff", 0],
   ]);
 });

@@ -1,7 +1,9 @@
+import type uPlot from "uplot";
 import { signal } from "@preact/signals";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { renderToString } from "preact-render-to-string";
 import { lookOf } from "../../../web/components/curves/chart_marks.ts";
+import { tickOptions } from "../../../web/components/curves/chart_plot.ts";
 import { ChartLegend, ChartTable, LineChart } from "../../../web/components/curves/line_chart.tsx";
 
 const series = [
@@ -79,4 +81,14 @@ Deno.test("the table has a row for each step, NaN where a value is not a number,
   const rows = [...html.matchAll(/<tr><th scope="row">([^<]*)<\/th>(.*?)<\/tr>/g)]
     .map(([, head, cells]) => [head, ...cells.matchAll(/<td>([^<]*)<\/td>/g).map((m) => m[1])]);
   assertEquals(rows, [["10", "1", "0.5"], ["20", "NaN", "–"], ["30", "1e−7", "0.25"]]);
+});
+
+Deno.test("every tick of a logarithmic axis is labelled, where no power of ten is in sight too", () => {
+  const { splits, filter, values } = tickOptions(true, 70);
+  const scales = { x: { min: 19, max: 34 } }, bbox = { width: 300, height: 200 };
+  const plot = { scales, bbox } as unknown as uPlot;
+  const asFunction = <T,>(option: T) => option as unknown as (...given: unknown[]) => number[];
+  const shown = asFunction(filter)(plot, asFunction(splits)(plot, 0, 19, 34, 0, 0), 0, 0, 0);
+  assertEquals(shown, [20, 25, 30]);
+  assertEquals(asFunction(values)(plot, shown, 0, 0, 0) as unknown, ["20", "25", "30"]);
 });

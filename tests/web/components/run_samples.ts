@@ -51,13 +51,14 @@ export function planeDetail(changes: Partial<RunDetail> = {}): RunDetail {
 }
 
 /** A run whose configuration cannot be read. */
-export function damagedDetail(): RunDetail {
+export function damagedDetail(changes: Partial<RunDetail> = {}): RunDetail {
   return runDetail({
     name: "broken",
     status: "damaged",
     problem: "runs/broken/config.json is not JSON: mend it or restore it from a copy",
     ...{ preset: null, data: null, sampleShape: null, device: null, config: null, steps: null },
     ...{ step: 100, loss: null, checkpoints: [], samples: [] },
+    ...changes,
   });
 }
 

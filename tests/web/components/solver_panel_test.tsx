@@ -162,6 +162,20 @@ Deno.test("a second solver is shown on the plane until it is switched off", asyn
   end();
 });
 
+Deno.test("what comes of a run that has been replaced is dropped, its failure too", async () => {
+  const { store, study, asked, end } = studied();
+  store.status.value = "ready";
+  store.facts.value = { ...mixtureFacts };
+  await asked[0].answer(comparisonOf([solvedFlow(56, 1e-3)]));
+  assertEquals([study.answer.value, study.tried.value.points], [null, []]);
+  assertEquals(asked.length, 2, "the new run is asked of");
+  await asked[1].fail("not finite at u = 0.5");
+  assertEquals(study.failure.value, "not finite at u = 0.5");
+  store.facts.value = { ...mixtureFacts };
+  assertEquals(study.failure.value, null);
+  end();
+});
+
 Deno.test("unseen and alone it asks for nothing; a step further what was tried is of another flow", async () => {
   const { store, study, asked, end } = studied();
   study.seen.value = false;

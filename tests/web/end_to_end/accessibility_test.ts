@@ -43,10 +43,11 @@ async function assertFits(page: Page, name: string): Promise<void> {
     await page.emulateMedia({ colorScheme });
     for (const width of [390, 1100, 1920]) {
       await page.setViewportSize({ width, height: 1000 });
-      await page.waitForTimeout(150);
+      await page.waitForTimeout(100);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
       assert(wide <= width, `${name} is ${wide} px wide at ${width}`);
-      if (width !== 1100) {
+      // One look at each of the layouts, the other theme at the other end.
+      if (width === (colorScheme === "light" ? 390 : 1920)) {
         assertEquals(await violationsOf(page), [], `${name}, ${width} px, ${colorScheme}`);
       }
     }

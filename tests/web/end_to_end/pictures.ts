@@ -95,6 +95,7 @@ async function runPage(stage: Stage, run: string | undefined): Promise<void> {
     const page = await stage.page({ colorScheme });
     await page.setViewportSize({ width: 1600, height: 1000 });
     await page.goto(`${stage.server().origin}/runs/mnist16`);
+    await page.locator('[data-island="run-view"][data-ready]').waitFor();
     const flow = page.getByRole("region", { name: "From noise to samples" });
     await flow.getByRole("radio", { name: "9" }).check({ force: true });
     await flow.getByRole("button", { name: /flow/i }).first().click();

@@ -27,13 +27,13 @@ Deno.test("where particles are", () => {
 });
 
 Deno.test("a picture in words", () => {
-  const field = fieldOf(8, 2, (x) => 2 * x);
+  const field = fieldOf(8, 2, (x) => 2 * x, gridOf(8, 2, () => 1));
   const words = describePlane({
     whose: "learned",
     field,
     flows: [square],
     u: 0.5,
-    choices: { field: "potential", particles: true },
+    choices: { field: "potential", particles: true, compare: "learned" },
   });
   assertEquals(
     words,
@@ -43,7 +43,7 @@ Deno.test("a picture in words", () => {
 });
 
 Deno.test("the constant of a potential does not matter; its density does", () => {
-  const choices = { field: "potential", particles: false } as const;
+  const choices = { field: "potential", particles: false, compare: "learned" } as const;
   const words = (constant: number) =>
     describePlane({ field: fieldOf(8, 2, (x) => x + constant), flows: [], u: 0, choices });
   assertEquals(words(0), words(50));
@@ -54,12 +54,30 @@ Deno.test("the constant of a potential does not matter; its density does", () =>
   );
 });
 
+Deno.test("a difference in words has the numbers of the difference, not of what is learned", () => {
+  const density = gridOf(8, 2, () => 1);
+  const field = fieldOf(8, 2, (x, y) => 30 * y + 2 * x + 7, density);
+  const reference = fieldOf(8, 2, (_, y) => 30 * y - 4, density);
+  const choices = { field: "potential", particles: false, compare: "difference" } as const;
+  const plane = { whose: "learned less exact", field, flows: [], u: 0.5, choices };
+  assertEquals(
+    describePlane({ ...plane, reference }),
+    "Potential at u = 0.50, learned less exact: from −3.5 to 3.5, highest near (1.8, 1.8).",
+  );
+  assertEquals(describePlane(plane), "Potential at u = 0.50, learned less exact.");
+  const none = { ...choices, field: "none" } as const;
+  assertEquals(
+    describePlane({ ...plane, choices: none }),
+    "The plane at u = 0.50, learned less exact.",
+  );
+});
+
 Deno.test("two sets, a density, nothing yet, and what has diverged", () => {
   const both = describePlane({
     field: null,
     flows: [square, square],
     u: 1,
-    choices: { field: "density", particles: true },
+    choices: { field: "density", particles: true, compare: "learned" },
   });
   assertEquals(
     both,
@@ -70,17 +88,17 @@ Deno.test("two sets, a density, nothing yet, and what has diverged", () => {
     field: null,
     flows: [],
     u: 0,
-    choices: { field: "potential", particles: true },
+    choices: { field: "potential", particles: true, compare: "learned" },
   });
   assertEquals(nothing, "The plane at u = 0.00.");
   const lost = describePlane({
     field: fieldOf(8, 2, () => NaN),
     flows: [straightFlow([[NaN, NaN]], [[0, 0]], [0, 1])],
     u: 0,
-    choices: { field: "potential", particles: true },
+    choices: { field: "potential", particles: true, compare: "learned" },
   });
   assertEquals(
     lost,
-    "Potential at u = 0.00: not finite anywhere. no particle is at a finite place.",
+    "Potential at u = 0.00: not finite anywhere. No particle is at a finite place.",
   );
 });

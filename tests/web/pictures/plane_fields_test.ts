@@ -94,6 +94,21 @@ Deno.test("side by side both have the same colours", () => {
   assert((left?.scale.range[1] ?? 0) > 10);
 });
 
+Deno.test("densities side by side have the same colours, though one is an estimate", () => {
+  const learned = fieldOf(32, 4, (x) => x, gaussian);
+  const exact: Field = { ...learned, subject: { kind: "exact" } };
+  const noise = normals(400, 3);
+  // Half as wide as the exact one, and so four times as dense.
+  const starts = Array.from({ length: 200 }, (_, i) => [noise[i] / 2, noise[200 + i] / 2] as const);
+  const flow = straightFlow(starts, starts.map(() => [0, 0] as const), [0, 1]);
+  const changes = { field: "density", compare: "both" } as const;
+  const left = shown(inputOf(changes, learned, exact, [flow]));
+  const right = shown(inputOf(changes, exact, learned, [flow]));
+  assertEquals(left?.scale.range, right?.scale.range);
+  assertAlmostEquals(left?.scale.range[1] ?? 0, 1 / (2 * Math.PI), 0.01);
+  assert(Math.max(...Array.from(left?.values ?? [])) > 0.3);
+});
+
 Deno.test("colours do not follow the noise of training", () => {
   const cache = planeCache();
   const ranges = [1, 0.95, 1.01, 0.97, 1].map((slope) =>

@@ -108,6 +108,44 @@ Deno.test("particles, data and lines are where they belong", () => {
   });
 });
 
+Deno.test("one set alone can be drawn as the second: rings in the second colour", () => {
+  withCanvases((context, puts) => {
+    for (const shapes of [undefined, ["ring"]] as const) {
+      drawPlane(context, inputOf({ shapes, choices: { ...choices, trails: false } }), theme);
+    }
+    const colorsOf = ({ data }: ImageData) =>
+      new Set(
+        Array.from({ length: data.length / 4 }, (_, i) => data.slice(4 * i, 4 * i + 4).join()),
+      );
+    const [disc, ring] = [puts[2], puts[5]].map(colorsOf);
+    // Accent and second of the light theme.
+    assert(disc.has("36,87,197,255") && !disc.has("180,83,10,255"));
+    assert(ring.has("180,83,10,255") && !ring.has("36,87,197,255"));
+  });
+});
+
+Deno.test("an arrow of a difference is said to be one", () => {
+  withCanvases((context) => {
+    const said: string[] = [];
+    const FakeCanvas = OffscreenCanvas as unknown as { prototype: { getContext(): object } };
+    const before = FakeCanvas.prototype.getContext;
+    FakeCanvas.prototype.getContext = function () {
+      const inner = before.call(this) as Record<string, unknown>;
+      return new Proxy(inner, {
+        get: (target, name: string) =>
+          name === "fillText" ? (text: string) => said.push(text) : target[name],
+      });
+    };
+    const reference = fieldOf(32, 4, (x) => x);
+    for (const compare of ["learned", "difference"] as const) {
+      const seen: PictureChoices = { ...choices, velocity: "arrows", compare };
+      drawPlane(context, inputOf({ reference, choices: seen, legend: true }), theme);
+    }
+    const keys = said.filter((text) => text.startsWith("|"));
+    assertEquals(keys.map((text) => text.split(" = ")[0]), ["|∇Φ|", "|∇Φ − ∇Φ*|"]);
+  });
+});
+
 Deno.test("nothing known yet, and nothing wished for, is an empty square", () => {
   withCanvases((context, puts, drawn) => {
     drawPlane(context, inputOf({ field: null, flows: [], data: null }), theme);

@@ -3,7 +3,7 @@
  * of their densities (G. E. Hinton, "Training Products of Experts by Minimizing Contrastive
  * Divergence", 2002).
  */
-import { type Signal, useSignal } from "@preact/signals";
+import { batch, type Signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { KeptPotential } from "../../laboratory/engine_types.ts";
 import type { LaboratoryStore } from "../../laboratory/store_types.ts";
@@ -127,9 +127,11 @@ function KeptList({ store, composition, problem }: ProblemProps) {
   const remove = async ({ id }: KeptPotential) => {
     problem.value = null;
     // What is to be gone leaves the sum before it is gone, so that nothing asks for it any more.
-    store.kept.value = store.kept.value.filter((one) => one.id !== id);
-    changePart(composition, id, { chosen: false });
-    store.subject.value = subjectAfter(store.subject.value, store.kept.value, composition.value);
+    batch(() => {
+      store.kept.value = store.kept.value.filter((one) => one.id !== id);
+      changePart(composition, id, { chosen: false });
+      store.subject.value = subjectAfter(store.subject.value, store.kept.value, composition.value);
+    });
     await store.engine.drop(id).catch((error) => problem.value = lineOf(error));
   };
   return (

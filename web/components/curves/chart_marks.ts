@@ -33,11 +33,17 @@ export interface SeriesLook {
   readonly dash: readonly number[];
 }
 
+/** The colour and the dashes of the i-th of a few curves: a whole line for the first. */
+export function seriesLook(index: number): SeriesLook {
+  return { color: seriesColor(index), dash: DASHES[index % DASHES.length] };
+}
+
 /** How the curve of this index is drawn: as it says, or with a colour and dashes of its own. */
 export function lookOf(series: ChartSeries, index: number): SeriesLook {
+  const { color, dash } = seriesLook(index);
   return {
-    color: series.color ?? seriesColor(index),
-    dash: series.dash ?? (series.faint || series.marker ? [] : DASHES[index % DASHES.length]),
+    color: series.color ?? color,
+    dash: series.dash ?? (series.faint || series.marker ? [] : dash),
   };
 }
 

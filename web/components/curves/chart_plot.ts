@@ -201,8 +201,14 @@ function isLonely({ x, marker }: ChartSeries): boolean {
   return !marker && x.length === 1;
 }
 
-/** Ticks of the project's own pictures, about one in so many CSS pixels. */
-function tickOptions(log: boolean, pixels: number): Pick<uPlot.Axis, "splits" | "values"> {
+/**
+ * Ticks of the project's own pictures, about one in so many CSS pixels. All of them are labelled:
+ * uPlot by itself leaves out labels of logarithmic axes, all of an axis without a power of ten too.
+ */
+export function tickOptions(
+  log: boolean,
+  pixels: number,
+): Required<Pick<uPlot.Axis, "splits" | "values" | "filter">> {
   const ticks = (plot: uPlot, axis: number, low: number, high: number): Ticks => {
     const { width, height } = plot.bbox;
     const length = (axis === 0 ? width : height) / (globalThis.devicePixelRatio || 1);
@@ -211,6 +217,7 @@ function tickOptions(log: boolean, pixels: number): Pick<uPlot.Axis, "splits" | 
   };
   return {
     splits: (plot, axis, low, high) => [...ticks(plot, axis, low, high).values],
+    filter: (_, splits) => splits,
     values: (plot, splits, axis) => {
       const { min, max } = plot.scales[axis === 0 ? "x" : "y"];
       const { values, labels } = ticks(plot, axis, min!, max!);

@@ -11,12 +11,12 @@ import { Facts } from "./facts.tsx";
 import { LineChart } from "./line_chart.tsx";
 import {
   excessSeries,
+  gradientSeries,
   knownMinimum,
   lastValue,
   lossSeries,
-  metricColumn,
   partSeries,
-  smoothedSeries,
+  rateSeries,
 } from "./metric_series.ts";
 import { formatCount, formatNumber } from "./numbers.ts";
 import { useSlowValue } from "./slow_value.ts";
@@ -172,18 +172,8 @@ function SpeedChart({ store }: { readonly store: LaboratoryStore }) {
 /** Gradient norm and learning rate, for those who look for them. */
 function OptimiserFold({ lines, memory }: CurveProps) {
   const open = useSignal(false);
-  const gradient = useMemo(
-    () =>
-      smoothedSeries(metricColumn(lines, "gradientNorm"), "gradient norm", memory, {
-        color: "var(--series-1)",
-        dash: [],
-      }),
-    [lines, memory],
-  );
-  const rate = useMemo(
-    () => [{ label: "learning rate", ...metricColumn(lines, "learningRate") }],
-    [lines],
-  );
+  const gradient = useMemo(() => gradientSeries(lines, memory), [lines, memory]);
+  const rate = useMemo(() => rateSeries(lines), [lines]);
   return (
     <details
       class="fold"

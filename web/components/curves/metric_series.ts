@@ -4,6 +4,7 @@
  */
 import type { MetricsLine } from "../../../core/train/run_directory.ts";
 import type { ChartSeries } from "./chart_data.ts";
+import { type SeriesLook, seriesLook } from "./chart_marks.ts";
 import { meanOf, smoothed } from "./smoothing.ts";
 
 /** Steps at which a curve is, and its values there. */
@@ -25,14 +26,20 @@ export function metricColumn(lines: readonly MetricsLine[], name: string): Colum
   return { x, y };
 }
 
-/** A curve as it is, faint, and smoothed above it; nothing where there are no values. */
+/**
+ * A curve as it is, faint, and smoothed above it; nothing where there are no values.
+ *
+ * @param memory of the smoothing, from 0, with which the curve is alone, to below 1
+ * @param look of both (default that of the first curve)
+ */
 export function smoothedSeries(
   { x, y }: Column,
   label: string,
   memory: number,
-  look: Pick<ChartSeries, "color" | "dash"> = {},
+  look: SeriesLook = seriesLook(0),
 ): ChartSeries[] {
   if (x.length === 0) return [];
+  if (memory === 0) return [{ label, x, y, ...look }];
   return [
     { label: `${label}, unsmoothed`, x, y, faint: true, color: look.color },
     { label, x, y: smoothed(y, memory), ...look },
@@ -42,15 +49,14 @@ export function smoothedSeries(
 /** The loss, with the least that it can be where that is known. */
 export function lossSeries(lines: readonly MetricsLine[], memory: number): ChartSeries[] {
   const column = metricColumn(lines, "loss");
-  const series = smoothedSeries(column, "loss", memory, { color: "var(--series-1)", dash: [] });
+  const series = smoothedSeries(column, "loss", memory);
   const minimum = knownMinimum(lines);
   if (minimum === null || column.x.length === 0) return series;
   return [...series, {
     label: "known minimum",
     x: column.x,
     y: column.x.map(() => minimum),
-    color: "var(--series-2)",
-    dash: [7, 4],
+    ...seriesLook(1),
   }];
 }
 
@@ -62,27 +68,36 @@ export function knownMinimum(lines: readonly MetricsLine[]): number | null {
   return meanOf(metricColumn(lines, "minimum").y);
 }
 
-/** The parts that the loss is the sum of. */
+/** The parts of a loss by their names in lines of metrics, and what they are called. */
+const PARTS = [
+  ["transport", "transport"],
+  ["kinetic", "kinetic"],
+  ["gap", "spectral gap"],
+  ["spectral", "singular values"],
+] as const;
+
+/** The parts that the loss is the sum of; those that are 0 throughout are left out. */
 export function partSeries(lines: readonly MetricsLine[], memory: number): ChartSeries[] {
-  const parts = [
-    { name: "transport", dash: [] },
-    { name: "kinetic", dash: [7, 4] },
-    { name: "gap", dash: [2, 3] },
-  ];
-  return parts.flatMap(({ name, dash }, i) =>
-    smoothedSeries(metricColumn(lines, name), name, memory, {
-      color: `var(--series-${i + 1})`,
-      dash,
-    })
-  );
+  return PARTS.flatMap(([name, label], i) => {
+    const column = metricColumn(lines, name);
+    const isUsed = column.y.some((value) => value !== 0);
+    return isUsed ? smoothedSeries(column, label, memory, seriesLook(i)) : [];
+  });
 }
 
 /** How far the loss is above its minimum, ½ E w|∇Φ − ∇Φ*|²; nothing where that is not known. */
 export function excessSeries(lines: readonly MetricsLine[], memory: number): ChartSeries[] {
-  return smoothedSeries(metricColumn(lines, "excess"), "excess", memory, {
-    color: "var(--series-1)",
-    dash: [],
-  });
+  return smoothedSeries(metricColumn(lines, "excess"), "excess", memory);
+}
+
+/** The norm of the gradient, before it is clipped. */
+export function gradientSeries(lines: readonly MetricsLine[], memory: number): ChartSeries[] {
+  return smoothedSeries(metricColumn(lines, "gradientNorm"), "gradient norm", memory);
+}
+
+/** The learning rate of each step. */
+export function rateSeries(lines: readonly MetricsLine[]): ChartSeries[] {
+  return smoothedSeries(metricColumn(lines, "learningRate"), "learning rate", 0);
 }
 
 /** A curve's last value, NaN where it was not a number; null where there is none. */

@@ -7,7 +7,8 @@
 export const MISSING = "–";
 
 /**
- * A number in a few digits: "1.235", "−0.02", "1e−7", "3.2e5"; "NaN", "∞"; a dash for what is missing.
+ * A number in a few digits: "1.235", "−0.02", "12,345", "1e−7", "3.2e6"; "NaN", "∞"; a dash for what is
+ * missing.
  *
  * @param value the number, or null or undefined where there is none
  * @param digits significant ones, at most (default 4); zeros at the end are left out
@@ -17,9 +18,9 @@ export function formatNumber(value: number | null | undefined, digits = 4): stri
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
-  const text = size !== 0 && (size < 1e-3 || size >= 1e5)
+  const text = size !== 0 && (size < 1e-3 || size >= 1e6)
     ? withoutZeros(value.toExponential(digits - 1))
-    : withoutZeros(value.toFixed(decimalsOf(size, digits)));
+    : (value + 0).toLocaleString("en", { maximumFractionDigits: decimalsOf(size, digits) });
   return text.replaceAll("-", "−");
 }
 
@@ -28,12 +29,10 @@ function decimalsOf(size: number, digits: number): number {
   return size === 0 ? 0 : Math.max(0, digits - 1 - Math.floor(Math.log10(size)));
 }
 
-/** "1.500" is "1.5", "2.0e-7" is "2e-7", "1.0e+5" is "1e5". */
+/** "2.0e-7" is "2e-7", "1.0e+6" is "1e6". */
 function withoutZeros(text: string): string {
   const [mantissa, exponent] = text.split("e");
-  const short = mantissa.includes(".") ? mantissa.replace(/\.?0+$/, "") : mantissa;
-  const number = short === "-0" ? "0" : short;
-  return exponent === undefined ? number : `${number}e${Number(exponent)}`;
+  return `${Number(mantissa)}e${Number(exponent)}`;
 }
 
 /** A whole number with its thousands set apart: "12,000"; a dash for what is missing. */

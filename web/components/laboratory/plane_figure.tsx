@@ -30,6 +30,7 @@ function planeInput(store: LaboratoryPageStore, source: PlaneSource) {
     field: source.field(),
     reference: source.reference(),
     flows: source.flows(),
+    shapes: source.shapes,
     u: Math.min(u.value, uEnd.value),
     data: dataSamples.value,
     extent: extent.value,
@@ -54,8 +55,7 @@ function usePlaneWords({ store, source }: PlaneProps): string {
   useEffect(() => {
     const tell = () => {
       if (document.hidden) return;
-      const { field, flows, u, choices } = planeInput(store, source);
-      words.value = describePlane({ whose: source.whose, field, flows, u, choices });
+      words.value = describePlane({ whose: source.whose, ...planeInput(store, source) });
     };
     const timer = setInterval(tell, WORDS);
     return () => clearInterval(timer);

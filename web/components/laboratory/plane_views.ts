@@ -5,6 +5,7 @@
  */
 import type { Field, Flow } from "../../laboratory/engine_types.ts";
 import type { LaboratoryPageStore } from "../../laboratory/store_types.ts";
+import type { ParticleShape } from "../../pictures/raster.ts";
 
 /** A plane of the picture. */
 export interface PlaneSource {
@@ -20,6 +21,8 @@ export interface PlaneSource {
   reference(): Field | null;
   /** One set of particles, or two in the same plane. */
   flows(): Flow[];
+  /** How each set is drawn, where it is not as the plane draws them by itself. */
+  readonly shapes?: readonly ParticleShape[];
 }
 
 const nothing = () => null;
@@ -69,11 +72,15 @@ export function planeSources(store: LaboratoryPageStore): PlaneSource[] {
 /** Two solvers from the same particles. */
 function solverSources({ comparison, field }: LaboratoryPageStore): PlaneSource[] {
   return comparison.value!.flows.slice(0, 2).map((one, i) => {
-    const name = `Solver ${i === 0 ? "A" : "B"}`;
+    const name = i === 0 ? "Solver A" : "Solver B";
     return {
       key: i === 0 ? "first" : "second",
-      title: "failure" in one ? `${name}: ${one.failure}` : name,
+      title: "failure" in one
+        ? `${name}: ${one.failure}`
+        : `${name} (${i === 0 ? "discs" : "rings"})`,
       whose: name,
+      // As the panel of solvers marks them.
+      shapes: [i === 0 ? "disc" : "ring"],
       field: () => field.value,
       reference: nothing,
       // Read from the signal, so that what is drawn is drawn again when the solvers are compared anew.

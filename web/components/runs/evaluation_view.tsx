@@ -2,32 +2,45 @@
  * @file What `vapo eval` has found of a run: numbers, pictures, and the report.
  */
 import type { RunDetail, RunEvaluation } from "../../runs/run_types.ts";
+import { formatCount, formatNumber } from "../curves/numbers.ts";
 import { CopyableCommand } from "./copyable_command.tsx";
-import { countText, numberText, shellWord } from "./run_text.ts";
+import { shellWord } from "./run_text.ts";
 import { runPath } from "./session.ts";
 
 /** The evaluation of a run, or how to make one. */
 export function EvaluationView(
   { detail, directory }: { readonly detail: RunDetail; readonly directory: string },
 ) {
-  const { name, evaluation, checkpoints } = detail;
+  const { name, evaluation } = detail;
   return (
     <section class="panel run-evaluation" aria-labelledby="evaluation-heading">
       <h2 id="evaluation-heading">Evaluation</h2>
-      {evaluation ? <Found name={name} evaluation={evaluation} /> : (
-        <>
-          <p class="muted">
-            Not evaluated yet. {checkpoints.length > 0
-              ? "This measures it with every metric that its data allow and writes a report:"
-              : "It can be as soon as there is a checkpoint:"}
-          </p>
-          <CopyableCommand
-            label="Evaluate"
-            command={`deno task eval ${shellWord(`${directory}/${name}`)} all`}
-          />
-        </>
-      )}
+      {evaluation
+        ? <Found name={name} evaluation={evaluation} />
+        : <NotFound detail={detail} directory={directory} />}
     </section>
+  );
+}
+
+function NotFound(
+  { detail, directory }: { readonly detail: RunDetail; readonly directory: string },
+) {
+  const { name, config, checkpoints } = detail;
+  if (!config) {
+    return <p class="muted">Not evaluated: that takes a configuration that can be read.</p>;
+  }
+  return (
+    <>
+      <p class="muted">
+        Not evaluated yet. {checkpoints.length > 0
+          ? "This measures it with every metric that its data allow and writes a report:"
+          : "It can be as soon as there is a checkpoint:"}
+      </p>
+      <CopyableCommand
+        label="Evaluate"
+        command={`deno task eval ${shellWord(`${directory}/${name}`)} all`}
+      />
+    </>
   );
 }
 
@@ -109,16 +122,16 @@ function Results({ results }: Pick<RunEvaluation, "results">) {
               </td>
               <td class="number tabular">
                 <span class="nowrap">
-                  {numberText(result.value)}
+                  {formatNumber(result.value)}
                   {result.standardError !== undefined && (
-                    <span class="muted">{` ± ${numberText(result.standardError, 2)}`}</span>
+                    <span class="muted">{` ± ${formatNumber(result.standardError, 2)}`}</span>
                   )}
                 </span>
                 {result.unit && <span class="muted">{` ${result.unit}`}</span>}
               </td>
               {steps.size > 1 && (
                 <td class="number tabular">
-                  {result.step === null ? "–" : countText(result.step)}
+                  {result.step === null ? "–" : formatCount(result.step)}
                 </td>
               )}
             </tr>
@@ -127,7 +140,7 @@ function Results({ results }: Pick<RunEvaluation, "results">) {
       </table>
       {steps.size === 1 && typeof results[0].step === "number" && (
         <p class="muted results-step">
-          The first number of each metric, of the checkpoint of step {countText(results[0].step)}.
+          The first number of each metric, of the checkpoint of step {formatCount(results[0].step)}.
         </p>
       )}
     </div>

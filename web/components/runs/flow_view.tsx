@@ -6,9 +6,10 @@
 import { type ReadonlySignal, type Signal, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { FlowQuestion, RunDetail, RunSummary } from "../../runs/run_types.ts";
+import { formatCount } from "../curves/numbers.ts";
 import { FlowCanvas } from "./flow_canvas.tsx";
 import { flowEnd, type FlowFrames, readFlow } from "./flow_frames.ts";
-import { countText, isImage, isPlane } from "./run_text.ts";
+import { isImage, isPlane } from "./run_text.ts";
 import { runPath, type SessionRequests } from "./session.ts";
 
 /** Whose flow. */
@@ -32,7 +33,7 @@ interface AskedFlow {
   readonly flow: Signal<FlowFrames | null>;
   readonly busy: Signal<boolean>;
   readonly problem: Signal<string | null>;
-  /** The newest checkpoint when it was asked for. */
+  /** The newest checkpoint when what is drawn was asked for. */
   readonly step: Signal<number | null>;
 }
 
@@ -60,6 +61,7 @@ export function FlowView({ detail, others, requests }: FlowViewProps) {
   useEffect(() => () => asking.current?.abort(), []);
   usePlaying(position, playing);
   const ask = async (flow: AskedFlow, run: RunSummary, n: number) => {
+    const step = detail.checkpoints.at(-1) ?? null;
     flow.busy.value = true;
     flow.problem.value = null;
     try {
@@ -71,6 +73,7 @@ export function FlowView({ detail, others, requests }: FlowViewProps) {
       };
       flow.flow.value = await askFlow(requests, run.name, question, asking.current?.signal);
       flow.name.value = run.name;
+      if (flow === own) flow.step.value = step;
     } catch (error) {
       if ((error as Error).name !== "AbortError") flow.problem.value = (error as Error).message;
     }
@@ -80,7 +83,6 @@ export function FlowView({ detail, others, requests }: FlowViewProps) {
   const askAll = async (companion: RunSummary | null) => {
     asking.current?.abort();
     const controller = asking.current = new AbortController();
-    own.step.value = detail.checkpoints.at(-1) ?? null;
     await ask(own, detail, count.value);
     if (companion && !controller.signal.aborted) await ask(beside, companion, 1);
     if (own.flow.value) start(position, playing);
@@ -355,7 +357,7 @@ function timeText(playing: boolean, u: ReadonlySignal<number>, end: number): str
 
 function flowCaption(name: string, flow: FlowFrames): string {
   const what = flow.sampleShape.length === 1
-    ? `${countText(flow.n)} particles`
+    ? `${formatCount(flow.n)} particles`
     : flow.n === 1
     ? "one image"
     : `${flow.n} images`;
@@ -381,9 +383,9 @@ function Staleness({ detail, step, there }: StalenessProps) {
   }
   return (
     <p class="muted">
-      By the checkpoint of step {step.value === null ? "–" : countText(step.value)}
+      By the checkpoint of step {step.value === null ? "–" : formatCount(step.value)}
       {newest !== undefined && step.value !== null && newest > step.value
-        ? `; one of step ${countText(newest)} is there now: draw again.`
+        ? `; one of step ${formatCount(newest)} is there now: draw again.`
         : "."}
     </p>
   );

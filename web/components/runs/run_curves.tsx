@@ -4,8 +4,14 @@
 import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
 import type { EvaluationLine, MetricsLine, SpeedLine } from "../../../core/train/run_directory.ts";
 import { LineChart } from "../curves/line_chart.tsx";
-import { excessSeries, lossSeries } from "../curves/metric_series.ts";
-import { evaluationCurves, lossPartsSeries, metricsSeries, speedSeries } from "./curve_series.ts";
+import {
+  excessSeries,
+  gradientSeries,
+  lossSeries,
+  partSeries,
+  rateSeries,
+} from "../curves/metric_series.ts";
+import { evaluationCurves, speedSeries } from "./curve_series.ts";
 
 /** What is drawn. */
 export interface RunCurvesProps {
@@ -52,7 +58,7 @@ interface ChartsProps {
 /** Charts that are drawn anew only when there are new lines. */
 function LossCharts({ metrics, memory }: ChartsProps) {
   const loss = useComputed(() => lossSeries(metrics.value, memory.value));
-  const parts = useComputed(() => lossPartsSeries(metrics.value, memory.value));
+  const parts = useComputed(() => partSeries(metrics.value, memory.value));
   const excess = useComputed(() => excessSeries(metrics.value, memory.value));
   const hasMinimum = loss.value.some(({ label }) => label === "known minimum");
   return (
@@ -79,8 +85,8 @@ function LossCharts({ metrics, memory }: ChartsProps) {
 }
 
 function StepCharts({ metrics, memory }: ChartsProps) {
-  const norm = useComputed(() => metricsSeries(metrics.value, ["gradientNorm"], memory.value));
-  const rate = useComputed(() => metricsSeries(metrics.value, ["learningRate"], 0));
+  const norm = useComputed(() => gradientSeries(metrics.value, memory.value));
+  const rate = useComputed(() => rateSeries(metrics.value));
   return (
     <>
       <LineChart title="Gradient norm" series={norm.value} xLabel="step" yLabel="norm" logY />

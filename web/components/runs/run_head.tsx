@@ -5,10 +5,11 @@
 import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
 import type { MetricsLine, SpeedLine } from "../../../core/train/run_directory.ts";
 import type { RunDetail } from "../../runs/run_types.ts";
+import { formatNumber } from "../curves/numbers.ts";
 import type { ConnectionState } from "./run_events.ts";
 import { RunControls } from "./run_controls.tsx";
 import { RunProgress } from "./run_progress.tsx";
-import { durationText, isPlane, median, numberText, shapeText } from "./run_text.ts";
+import { durationText, isPlane, median, shapeText } from "./run_text.ts";
 import type { SessionRequests } from "./session.ts";
 import { StatusBadge } from "./status_badge.tsx";
 
@@ -73,10 +74,10 @@ function Facts({ detail, speed }: FactsProps) {
     ["Preset", preset],
     ["Data", [data, shapeText(sampleShape)].filter(Boolean).join(", ") || null],
     ["Device", device],
-    ["Loss", loss === null ? null : numberText(loss)],
+    ["Loss", loss === null ? null : formatNumber(loss)],
     [
       status === "running" ? "Speed" : "Speed at the end",
-      rate === null ? null : `${numberText(rate, 3)} samples/s`,
+      rate === null ? null : `${formatNumber(rate, 3)} samples/s`,
     ],
     ["Time left", left === null ? null : `about ${durationText(rounded(left))}`],
   ];

@@ -1,25 +1,8 @@
 /**
- * @file Numbers, times and names of runs as words.
+ * @file Times, shapes and names of runs as words.
  */
 import type { RunSummary } from "../../runs/run_types.ts";
-
-/** A whole number with separators between thousands: "12,500". */
-export function countText(count: number): string {
-  return Math.round(count).toLocaleString("en");
-}
-
-/** Four significant digits with a true minus sign: "−0.8461", "1.2e−5"; "–" for what is no number. */
-export function numberText(value: number | null | undefined, digits = 4): string {
-  if (value === null || value === undefined) return "–";
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
-  const size = Math.abs(value);
-  const text = size !== 0 && (size < 1e-3 || size >= 1e6)
-    ? value.toExponential(Math.min(digits, 3) - 1)
-    : size >= 1000
-    ? Math.round(value).toLocaleString("en")
-    : String(Number(value.toPrecision(digits)));
-  return text.replaceAll("-", "−");
-}
+import { formatCount } from "../curves/numbers.ts";
 
 /** A length of time in its two leading units at most: "45 s", "3 min 20 s", "2 h 5 min", "3 d 4 h". */
 export function durationText(seconds: number): string {
@@ -54,8 +37,8 @@ export function shapeText(shape: readonly number[] | null): string {
 /** "1,200 of 2,500 steps", or what is known of it. */
 export function stepsText({ step, steps }: Pick<RunSummary, "step" | "steps">): string {
   return steps === null
-    ? `${countText(step)} steps`
-    : `${countText(step)} of ${countText(steps)} steps`;
+    ? `${formatCount(step)} steps`
+    : `${formatCount(step)} of ${formatCount(steps)} steps`;
 }
 
 /** Whether a run's samples are points in the plane. */

@@ -5,7 +5,8 @@
 import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { RunDetail } from "../../runs/run_types.ts";
-import { countText, isImage, sampleFile } from "./run_text.ts";
+import { formatCount } from "../curves/numbers.ts";
+import { isImage, sampleFile } from "./run_text.ts";
 import { runPath } from "./session.ts";
 
 /** Milliseconds between two pictures while they play. */
@@ -55,7 +56,7 @@ export function SampleSlider({ detail }: { readonly detail: ReadonlySignal<RunDe
           </button>
           <div class="field">
             <label for="sample-step">
-              Drawn at step <output for="sample-step">{countText(step)}</output>
+              Drawn at step <output for="sample-step">{formatCount(step)}</output>
               {held.value === null && status === "running" && " · following the newest"}
             </label>
             <input
@@ -65,7 +66,7 @@ export function SampleSlider({ detail }: { readonly detail: ReadonlySignal<RunDe
               max={last}
               step={1}
               value={index}
-              aria-valuetext={`step ${countText(step)}`}
+              aria-valuetext={`step ${formatCount(step)}`}
               onInput={(event) => {
                 playing.value = false;
                 show(event.currentTarget.valueAsNumber);
@@ -74,9 +75,9 @@ export function SampleSlider({ detail }: { readonly detail: ReadonlySignal<RunDe
           </div>
         </div>
       )}
-      {last === 0 && <p class="muted">Drawn at step {countText(step)}</p>}
+      {last === 0 && <p class="muted">Drawn at step {formatCount(step)}</p>}
       <p class="visually-hidden" role="status">
-        {playing.value ? "" : `Samples of ${name} at step ${countText(step)}`}
+        {playing.value ? "" : `Samples of ${name} at step ${formatCount(step)}`}
       </p>
     </section>
   );
@@ -105,7 +106,7 @@ function SamplePicture({ detail, step }: { readonly detail: RunDetail; readonly 
         ref={picture}
         class="sample-picture"
         src={runPath(name, `/samples/${sampleFile(step)}`)}
-        alt={`${what}: ${data ?? name} at step ${countText(step)}`}
+        alt={`${what}: ${data ?? name} at step ${formatCount(step)}`}
         onLoad={fit}
       />
     </figure>
@@ -118,7 +119,7 @@ function NoSamples({ detail }: { readonly detail: RunDetail }) {
     <section class="panel run-samples" aria-labelledby="samples-heading">
       <h2 id="samples-heading">Samples</h2>
       <p class="muted">
-        No picture yet{every !== undefined && `; one is drawn every ${countText(every)} steps`}.
+        No picture yet{every !== undefined && `; one is drawn every ${formatCount(every)} steps`}.
       </p>
     </section>
   );

@@ -4,6 +4,7 @@
  */
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type {
+  RunFacts,
   SolverChoice,
   SolverComparison,
   SolverComparisonRequest,
@@ -50,6 +51,8 @@ const SHOWN_FRAMES = 60;
 const NOTHING_TRIED: Tried = { context: "", points: [] };
 
 interface Question {
+  /** Of the run that it is of. */
+  readonly facts: RunFacts | null;
   readonly request: SolverComparisonRequest;
   readonly context: string;
   readonly traced: boolean;
@@ -87,6 +90,7 @@ export function solverStudy(store: LaboratoryStore): SolverStudy {
     const until = endOf(store, solvers);
     const particles = { subject: store.subject.value, n, seed, until };
     return {
+      facts,
       request: {
         ...particles,
         frames: second.value && !traced ? Math.round(SHOWN_FRAMES * (until ?? 1)) + 1 : 2,
@@ -106,7 +110,11 @@ export function solverStudy(store: LaboratoryStore): SolverStudy {
     };
   }
 
+  /** Whether what was asked is of a run that has since been replaced. */
+  const isStale = () => asked!.facts !== store.facts.peek();
+
   function answered(comparison: SolverComparison): void {
+    if (isStale()) return;
     const { request, context, traced } = asked!;
     failure.value = null;
     tried.value = withTried(tried.peek(), context, request.solvers, comparison);
@@ -132,6 +140,7 @@ export function solverStudy(store: LaboratoryStore): SolverStudy {
         wanted,
         answered,
         failed(error) {
+          if (isStale()) return;
           failure.value = error instanceof Error ? error.message : String(error);
           tracing.value = null;
         },
@@ -143,11 +152,16 @@ export function solverStudy(store: LaboratoryStore): SolverStudy {
         wanted();
         pump.poke();
       });
+      const endForgetting = effect(() => {
+        void store.facts.value;
+        failure.value = null;
+      });
       const endComparing = effect(() => {
         if (second.value === null) store.comparison.value = null;
       });
       return () => {
         endAsking();
+        endForgetting();
         endComparing();
         store.comparison.value = null;
       };
