@@ -76,7 +76,7 @@ export function ReliefFigure({ store, frames, theme }: ReliefProps) {
           max={180}
           step={1}
           value={turn.value}
-          shown={`${turn.value}°`}
+          shown={`${turn.value}°`.replace("-", "−")}
           onInput={(value) => turn.value = value}
         />
         <SliderField
