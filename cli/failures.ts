@@ -5,6 +5,7 @@
  */
 import { CommanderError } from "commander";
 import { VapoError } from "../core/errors.ts";
+import { standardError } from "./terminal.ts";
 
 /** The codes that the program exits with. */
 export const exitCodes = {
@@ -38,6 +39,13 @@ export function describeFailure(error: unknown): Failure {
     text: `vapo: this is a bug; please report it with these lines\n${stack}`,
     exitCode: exitCodes.bug,
   };
+}
+
+/** Says on stderr what went wrong; the code to exit with. */
+export function printFailure(error: unknown): number {
+  const { text, exitCode } = describeFailure(error);
+  if (text !== "") standardError.line(text);
+  return exitCode;
 }
 
 function userError(message: string): Failure {

@@ -7,7 +7,7 @@ import { completionsCommand } from "./completions.ts";
 import { dataCommand } from "./data.ts";
 import { doctorCommand } from "./doctor.ts";
 import { evalCommand } from "./eval.ts";
-import { describeFailure, exitCodes } from "./failures.ts";
+import { exitCodes, printFailure } from "./failures.ts";
 import { presetsCommand } from "./presets.ts";
 import { sampleCommand } from "./sample.ts";
 import { standardError, standardOutput } from "./terminal.ts";
@@ -58,16 +58,14 @@ async function run(args: string[]): Promise<number> {
     else await program.parseAsync(args, { from: "user" });
     return Deno.exitCode;
   } catch (error) {
-    const { text, exitCode } = describeFailure(error);
-    if (text !== "") standardError.line(text);
-    return exitCode;
+    return printFailure(error);
   }
 }
 
 if (import.meta.main) {
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    standardError.line(describeFailure(event.reason).text);
+    printFailure(event.reason);
     Deno.exit(exitCodes.bug);
   });
   Deno.exit(await run(Deno.args));

@@ -1,6 +1,7 @@
 /**
- * @file Where Chromium is on this machine.
+ * @file Where Chromium is on this machine, and how tests start it.
  */
+import { type Browser, chromium } from "playwright-core";
 
 const candidates = [
   Deno.env.get("CHROMIUM_PATH"),
@@ -16,4 +17,17 @@ export async function chromiumPath(): Promise<string | undefined> {
   for (const path of candidates) {
     if (path && await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return path;
   }
+}
+
+/** Starts a headless Chromium whose WebGPU is done in software; the caller closes it. */
+export async function launchChromium(): Promise<Browser> {
+  return await chromium.launch({
+    executablePath: await chromiumPath(),
+    args: [
+      "--headless=new",
+      "--no-sandbox",
+      "--enable-unsafe-webgpu",
+      "--use-webgpu-adapter=swiftshader",
+    ],
+  });
 }

@@ -3,10 +3,10 @@
  */
 import { Command, InvalidArgumentError } from "commander";
 import { join } from "@std/path";
-import { describeFailure, exitCodes } from "../cli/failures.ts";
+import { exitCodes, printFailure } from "../cli/failures.ts";
 import { listenForInterruption } from "../cli/interruption.ts";
 import { placeOnDisk } from "../cli/options.ts";
-import { standardError, standardOutput } from "../cli/terminal.ts";
+import { standardOutput } from "../cli/terminal.ts";
 import { shownPath, userPath } from "../cli/user_paths.ts";
 import { VapoError } from "../core/errors.ts";
 import { assetsDirectory, type WebApp, webApp } from "./server.ts";
@@ -68,7 +68,7 @@ interface Listening {
 
 function listen({ port: asked, host, runs }: WebFlags): Listening {
   const hostname = loopbackAddress(host);
-  const onBug = (error: unknown) => standardError.line(describeFailure(error).text);
+  const onBug = (error: unknown) => void printFailure(error);
   for (let port = asked ?? firstPort;; port++) {
     const web = webApp({ runs: userPath(runs), port, onBug });
     try {
@@ -129,9 +129,7 @@ async function run(args: readonly string[]): Promise<number> {
     await serve(args);
     return exitCodes.success;
   } catch (error) {
-    const { text, exitCode } = describeFailure(error);
-    if (text !== "") standardError.line(text);
-    return exitCode;
+    return printFailure(error);
   }
 }
 
@@ -139,7 +137,7 @@ if (import.meta.main) {
   globalThis.addEventListener("unhandledrejection", (event) => {
     // A server goes on: what has failed is one answer.
     event.preventDefault();
-    standardError.line(describeFailure(event.reason).text);
+    printFailure(event.reason);
   });
   Deno.exit(await run(Deno.args));
 }

@@ -4,8 +4,8 @@
  */
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
-import { type Browser, chromium } from "playwright-core";
-import { chromiumPath } from "../chromium.ts";
+import type { Browser } from "playwright-core";
+import { chromiumPath, launchChromium } from "../chromium.ts";
 import { type Task, type TinyRun, trainTiny } from "./tiny_run.ts";
 import type { Outcome, runTask } from "./worker.ts";
 
@@ -69,15 +69,7 @@ interface Stage {
 async function withBrowser(use: (stage: Stage) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir();
   const server = serve(await bundleScript(directory));
-  const browser = await chromium.launch({
-    executablePath: await chromiumPath(),
-    args: [
-      "--headless=new",
-      "--no-sandbox",
-      "--enable-unsafe-webgpu",
-      "--use-webgpu-adapter=swiftshader",
-    ],
-  });
+  const browser = await launchChromium();
   try {
     await use({ browser, origin: `http://127.0.0.1:${server.addr.port}` });
   } finally {

@@ -15,6 +15,7 @@ import { gaussianPath } from "../../../core/homotopy/gaussian_path.ts";
 import { fractionWithinModes, modeHistogram } from "../../../core/metrics/modes.ts";
 import { openDevice, randomKey, tf } from "../../../core/tensor/mod.ts";
 import { assertClose } from "../homotopy/numerics.ts";
+import { estimate } from "./point_estimates.ts";
 
 const n = 40_000;
 
@@ -36,7 +37,6 @@ async function draw(distribution: Distribution, count = n, seed = 3): Promise<Fl
 
 /** Means of x, y, x², y², xy and their standard errors. */
 function moments(samples: Float32Array) {
-  const count = samples.length / 2;
   const functions = [
     (x: number, _y: number) => x,
     (_x: number, y: number) => y,
@@ -44,16 +44,7 @@ function moments(samples: Float32Array) {
     (_x: number, y: number) => y * y,
     (x: number, y: number) => x * y,
   ];
-  return functions.map((f) => {
-    let sum = 0, squares = 0;
-    for (let i = 0; i < count; i++) {
-      const value = f(samples[2 * i], samples[2 * i + 1]);
-      sum += value;
-      squares += value * value;
-    }
-    const mean = sum / count;
-    return { mean, error: Math.sqrt((squares / count - mean * mean) / count) };
-  });
+  return functions.map((f) => estimate(samples, f));
 }
 
 /** The share of samples for which something holds, beside the one expected. */

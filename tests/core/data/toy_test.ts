@@ -5,6 +5,7 @@ import { fractionWithinModes, modeHistogram } from "../../../core/metrics/modes.
 import fixture from "../../fixtures/rings.json" with { type: "json" };
 import { webgpuTest } from "../../webgpu.ts";
 import { assertClose } from "../homotopy/numerics.ts";
+import { estimate } from "./point_estimates.ts";
 
 const n = 50_000;
 
@@ -13,19 +14,6 @@ async function draw(name: ToyName, count = n, seed = 3): Promise<Float32Array> {
   const samples = toyDistributions[name].sample(count, randomKey(seed));
   assertEquals(samples.shape, [count, 2]);
   return await samples.data<"float32">();
-}
-
-/** The mean of f over the points, and its standard error. */
-function estimate(samples: Float32Array, f: (x: number, y: number) => number) {
-  const count = samples.length / 2;
-  let sum = 0, squares = 0;
-  for (let i = 0; i < count; i++) {
-    const value = f(samples[2 * i], samples[2 * i + 1]);
-    sum += value;
-    squares += value * value;
-  }
-  const mean = sum / count;
-  return { mean, error: Math.sqrt((squares / count - mean * mean) / count) };
 }
 
 /** That the mean of f over the points is the expected one, to 4.5 standard errors. */

@@ -8,7 +8,11 @@ import type { Page } from "playwright-core";
 import { fileOfBytes } from "../../../core/formats/random_access.ts";
 import { openZip } from "../../../core/formats/zip.ts";
 import type { MetricsLine } from "../../../core/train/run_directory.ts";
+import { planeView, toCanvas } from "../../../web/pictures/view.ts";
 import { type Stage, until } from "./stage.ts";
+
+/** Half the side of the square of the plane that is seen, in data units. */
+const EXTENT = 5;
 
 /** Opens the laboratory at an address's fragment, and waits until its run is open. */
 export async function openLaboratory(stage: Stage, fragment = "", query = ""): Promise<Page> {
@@ -78,19 +82,36 @@ export async function slideTo(page: Page, label: RegExp, value: number): Promise
   }, value);
 }
 
-/** The pixels of the plane's picture. */
-export interface Pixels {
-  readonly width: number;
-  readonly height: number;
-  /** Red, green, blue, alpha. */
-  readonly data: readonly number[];
-}
+/** A colour: red, green, blue. */
+export type Colour = readonly [number, number, number];
 
-/** Reads the plane's picture. */
-export async function planePixels(page: Page): Promise<Pixels> {
-  return await page.locator(".lab-plane canvas, canvas.lab-plane").first().evaluate((element) => {
-    const canvas = element as HTMLCanvasElement, { width, height } = canvas;
-    const { data } = canvas.getContext("2d")!.getImageData(0, 0, width, height);
-    return { width, height, data: [...data] };
+/**
+ * The colours of the plane's picture at points of the plane; null for those at its rim and beyond.
+ *
+ * @param points [n, 2], in data units
+ */
+export async function coloursAt(
+  page: Page,
+  points: Float32Array,
+): Promise<(Colour | null)[]> {
+  const canvas = page.locator(".lab-plane canvas").first();
+  const size = await canvas.evaluate((element) => {
+    const { width, height } = element as HTMLCanvasElement;
+    return { width, height };
   });
+  const view = planeView(size, EXTENT);
+  const places = Array.from(
+    { length: points.length / 2 },
+    (_, i) => toCanvas(view, points[2 * i], points[2 * i + 1]).map(Math.round),
+  );
+  return await canvas.evaluate((element, { places, rim }) => {
+    const { width, height } = element as HTMLCanvasElement;
+    const { data } = (element as HTMLCanvasElement).getContext("2d")!
+      .getImageData(0, 0, width, height);
+    return places.map(([x, y]) => {
+      if (x < rim || y < rim || x >= width - rim || y >= height - rim) return null;
+      const at = 4 * (y * width + x);
+      return [data[at], data[at + 1], data[at + 2]] as const;
+    });
+  }, { places, rim: 3 });
 }

@@ -6,11 +6,9 @@ import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import type { Page } from "playwright-core";
 import { decodeNpy } from "../../../core/formats/npy.ts";
-import { planeView, toCanvas } from "../../../web/pictures/view.ts";
 import {
+  coloursAt,
   openLaboratory,
-  type Pixels,
-  planePixels,
   saveRun,
   slideTo,
   statusOf,
@@ -53,21 +51,13 @@ async function trainsOnWebGpu(stage: Stage, scratch: string): Promise<void> {
   );
 }
 
-/** How many of the points have a dot of the accent colour where they are. */
-function pointsSeen({ width, height, data }: Pixels, points: ArrayLike<number>): number {
-  const view = planeView({ width, height }, 5);
-  let seen = 0, inside = 0;
-  for (let i = 0; i < points.length; i += 2) {
-    const [x, y] = toCanvas(view, points[i], points[i + 1]).map(Math.round);
-    if (x < 3 || y < 3 || x >= width - 3 || y >= height - 3) continue;
-    inside++;
-    const at = 4 * (y * width + x);
-    const [r, g, b] = data.slice(at, at + 3);
-    // The accent is a blue: far from the page's white, its greys and its data's marks.
-    if (b > 140 && b - r > 60 && b - g > 20) seen++;
-  }
-  assert(inside > 0.9 * points.length / 2, "most points are on the picture");
-  return seen / inside;
+/** The share of the points that have a dot of the accent colour where they are. */
+async function shareSeen(page: Page, points: Float32Array): Promise<number> {
+  const colours = (await coloursAt(page, points)).filter((colour) => colour !== null);
+  assert(colours.length > 0.9 * points.length / 2, "most points are on the picture");
+  // The accent is a blue: far from the page's white, its greys and its data's marks.
+  const seen = colours.filter(([r, g, b]) => b > 140 && b - r > 60 && b - g > 20);
+  return seen.length / colours.length;
 }
 
 /** The particles on the page are where `vapo sample` carries those of the same seed. */
@@ -87,19 +77,19 @@ async function scrubsTime(stage: Stage, scratch: string): Promise<void> {
     await slideTo(page, /^Time u/, until * frame / (frames - 1));
     await page.waitForTimeout(400);
     const there = data.slice(frame * 400, (frame + 1) * 400) as Float32Array;
-    assertSeen(await planePixels(page), there, `frame ${frame}`);
+    await assertSeen(page, there, `frame ${frame}`);
   }
   // The test could fail: at the start the particles are not where they end.
   await slideTo(page, /^Time u/, 0);
   await page.waitForTimeout(400);
   const last = data.slice(-400) as Float32Array;
-  assert(pointsSeen(await planePixels(page), last) < 0.5, "particles move");
+  assert(await shareSeen(page, last) < 0.5, "particles move");
   await page.close();
 }
 
 /** Nearly all: the rim of one dot may hide another. */
-function assertSeen(pixels: Pixels, points: Float32Array, what: string): void {
-  const share = pointsSeen(pixels, points);
+async function assertSeen(page: Page, points: Float32Array, what: string): Promise<void> {
+  const share = await shareSeen(page, points);
   assert(
     share > 0.93,
     `${what}: ${Math.round(100 * share)} % of the particles are where they should be`,

@@ -4,8 +4,8 @@
  */
 import { assert } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { chromiumPath } from "../../chromium.ts";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { chromiumPath, launchChromium } from "../../chromium.ts";
 
 /** The project's directory. */
 export const project = fromFileUrl(new URL("../../..", import.meta.url));
@@ -99,15 +99,7 @@ export async function withStage(use: (stage: Stage) => Promise<void>): Promise<v
   await buildClient();
   const runs = await Deno.makeTempDir({ prefix: "vapo-web-" });
   let server = await startServer(runs);
-  const browser = await chromium.launch({
-    executablePath: await chromiumPath(),
-    args: [
-      "--headless=new",
-      "--no-sandbox",
-      "--enable-unsafe-webgpu",
-      "--use-webgpu-adapter=swiftshader",
-    ],
-  });
+  const browser = await launchChromium();
   const complaints: string[] = [];
   try {
     await use({

@@ -9,9 +9,9 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { hasRelaxedSimd } from "../../../core/jit/wasm/assembler.ts";
-import { chromiumPath } from "../../chromium.ts";
+import { chromiumPath, launchChromium } from "../../chromium.ts";
 import { tinySettings, trainTo, withEngine } from "./tiny_engine.ts";
 import type { Visit, visit } from "./browser_page.ts";
 
@@ -70,15 +70,7 @@ async function withPages(
   await bundle("tests/web/laboratory/browser_page.ts", join(directory, "page.js"));
   await bundle("web/laboratory/worker.ts", join(directory, "worker.js"));
   const server = serve(directory);
-  const browser: Browser = await chromium.launch({
-    executablePath: await chromiumPath(),
-    args: [
-      "--headless=new",
-      "--no-sandbox",
-      "--enable-unsafe-webgpu",
-      "--use-webgpu-adapter=swiftshader",
-    ],
-  });
+  const browser: Browser = await launchChromium();
   try {
     await test(async (task, path = "") => {
       const page = await browser.newPage();

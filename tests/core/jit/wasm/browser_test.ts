@@ -4,8 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
-import { chromium } from "playwright-core";
-import { chromiumPath } from "../../../chromium.ts";
+import { chromiumPath, launchChromium } from "../../../chromium.ts";
 import type { runThreads, ThreadsOutcome } from "./browser_threads.ts";
 
 async function bundle(directory: string): Promise<string> {
@@ -39,10 +38,7 @@ function serve(script: string) {
 async function runInBrowser(isolated: boolean): Promise<ThreadsOutcome[]> {
   const directory = await Deno.makeTempDir();
   const server = serve(await bundle(directory));
-  const browser = await chromium.launch({
-    executablePath: await chromiumPath(),
-    args: ["--headless=new", "--no-sandbox"],
-  });
+  const browser = await launchChromium();
   try {
     const page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${server.addr.port}/${isolated ? "?isolated" : ""}`);
