@@ -169,7 +169,9 @@ function ParticleControls({ store }: { readonly store: LaboratoryStore }) {
         onChange={(chosen) => change({ n: chosen })}
       />
       <div class="field seed-field">
-        <label for="solver-seed">Seed</label>
+        <label for="solver-seed">
+          Seed<span class="visually-hidden">{" of the particles"}</span>
+        </label>
         <input
           id="solver-seed"
           type="number"
