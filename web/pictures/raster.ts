@@ -218,12 +218,7 @@ function stampImage(
   return bytes;
 }
 
-/** Draws a dot with its middle at (x, y), in pixels; parts outside the picture are left out. */
-export function drawDot(raster: Raster, x: number, y: number, style: DotStyle): void {
-  drawStamp(raster, stampOf(style), x, y);
-}
-
-/** Draws dots, [n, 2] in pixels. */
+/** Draws dots with their middles at places, [n, 2] in pixels; parts outside the picture are left out. */
 export function drawDots(raster: Raster, places: ArrayLike<number>, style: DotStyle): void {
   const stamp = stampOf(style);
   for (let i = 0; i + 1 < places.length; i += 2) {

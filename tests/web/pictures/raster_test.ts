@@ -2,7 +2,6 @@ import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
   clearRaster,
-  drawDot,
   drawDots,
   layMask,
   maskSegment,
@@ -94,7 +93,7 @@ Deno.test("a disc covers its area around its place; a ring has a hole", () => {
   const disc = { shape: "disc", color: ink, outline: ink, radius: 6, rim: 0 } as const;
   for (const [x, y] of [[20, 20], [20.4, 21.9], [19.7, 20.2]]) {
     const raster = newRaster(41, 41);
-    drawDot(raster, x, y, disc);
+    drawDots(raster, [x, y], disc);
     let area = 0, mx = 0, my = 0;
     for (let i = 0; i < 41 * 41; i++) {
       const a = raster.bytes[4 * i + 3] / 255;
@@ -108,7 +107,7 @@ Deno.test("a disc covers its area around its place; a ring has a hole", () => {
     assertAlmostEquals(my / area, y, 0.14);
   }
   const raster = newRaster(41, 41);
-  drawDot(raster, 20.5, 20.5, { ...disc, shape: "ring", outline: [255, 255, 255], rim: 1 });
+  drawDots(raster, [20.5, 20.5], { ...disc, shape: "ring", outline: [255, 255, 255], rim: 1 });
   const at = (x: number) => [...raster.bytes.subarray(4 * (20 * 41 + x)).slice(0, 4)];
   assertEquals(at(20)[3], 0);
   assertEquals(at(25), [...ink, 255]);

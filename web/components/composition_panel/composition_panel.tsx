@@ -6,6 +6,7 @@
 import { batch, type Signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { KeptPotential } from "../../laboratory/engine_types.ts";
+import { errorLine } from "../../laboratory/run_control.ts";
 import type { LaboratoryStore } from "../../laboratory/store_types.ts";
 import { Choice } from "../curves/choice.tsx";
 import { formatCount } from "../curves/numbers.ts";
@@ -80,7 +81,7 @@ function KeepForm({ store, composition, problem }: ProblemProps) {
       changePart(composition, made.id, { chosen: true, weight: DEFAULT_WEIGHT });
       name.value = "";
     } catch (error) {
-      problem.value = lineOf(error);
+      problem.value = errorLine(error);
     } finally {
       busy.value = false;
     }
@@ -118,10 +119,6 @@ function changePart(composition: Signal<Composition>, id: number, changes: Parti
   };
 }
 
-function lineOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 function KeptList({ store, composition, problem }: ProblemProps) {
   const kept = store.kept.value, terms = termsOf(kept, composition.value);
   const remove = async ({ id }: KeptPotential) => {
@@ -132,7 +129,7 @@ function KeptList({ store, composition, problem }: ProblemProps) {
       changePart(composition, id, { chosen: false });
       store.subject.value = subjectAfter(store.subject.value, store.kept.value, composition.value);
     });
-    await store.engine.drop(id).catch((error) => problem.value = lineOf(error));
+    await store.engine.drop(id).catch((error) => problem.value = errorLine(error));
   };
   return (
     <ul class="kept-list" aria-label="Kept potentials">

@@ -1,5 +1,5 @@
 /**
- * @file One of a few: radio buttons that look like joined buttons.
+ * @file One of a few: radio buttons that look like joined buttons; some may be unavailable, for a reason.
  */
 
 /** What there is to choose from. */
@@ -13,24 +13,28 @@ export interface ChoiceProps<K extends string> {
   /** What each is called, by key. */
   readonly options: Readonly<Partial<Record<K, string>>>;
   readonly value: K;
+  /** Why some cannot be chosen now. */
+  readonly unavailable?: { readonly [key in K]?: string };
   readonly onChange: (value: K) => void;
 }
 
 /** The radio buttons. */
 export function Choice<K extends string>(
-  { name, legend, placed = "above", options, value, onChange }: ChoiceProps<K>,
+  { name, legend, placed = "above", options, value, unavailable, onChange }: ChoiceProps<K>,
 ) {
   return (
     <fieldset class={`segments choice-${placed}`}>
       <legend class={placed === "hidden" ? "visually-hidden" : undefined}>{legend}</legend>
       {(Object.entries(options) as [K, string][]).map(([key, label]) => (
-        <label key={key}>
+        <label key={key} title={unavailable?.[key]}>
           <input
             type="radio"
             name={name}
             value={key}
             checked={key === value}
-            onChange={() => onChange(key)}
+            disabled={unavailable?.[key] !== undefined}
+            onChange={() =>
+              onChange(key)}
           />
           {label}
         </label>

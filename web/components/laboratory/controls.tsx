@@ -135,40 +135,6 @@ export function SliderField(
   );
 }
 
-/** One of a few, as joined buttons; some may be unavailable, for a reason. */
-export function Segments<K extends string>(
-  { name, legend, options, value, unavailable = {}, onChange }: {
-    /** Of the radio buttons: no other group of the page has it. */
-    readonly name: string;
-    readonly legend: string;
-    readonly options: Options<K>;
-    readonly value: K;
-    /** Why some cannot be chosen now. */
-    readonly unavailable?: Partial<Options<K>>;
-    readonly onChange: (value: K) => void;
-  },
-) {
-  return (
-    <fieldset class="segments">
-      <legend>{legend}</legend>
-      {(Object.entries(options) as [K, string][]).map(([key, label]) => (
-        <label key={key} title={unavailable[key]}>
-          <input
-            type="radio"
-            name={name}
-            value={key}
-            checked={key === value}
-            disabled={unavailable[key] !== undefined}
-            onChange={() =>
-              onChange(key)}
-          />
-          {label}
-        </label>
-      ))}
-    </fieldset>
-  );
-}
-
 /** A checkbox with its label beside it. */
 export function Check(
   { label, checked, onChange }: {

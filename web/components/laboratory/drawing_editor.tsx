@@ -17,7 +17,7 @@ import {
 } from "../../laboratory/drawing.ts";
 import type { LaboratoryPageStore, Stroke } from "../../laboratory/store_types.ts";
 import { planeView, toCanvas, toPlane } from "../../pictures/view.ts";
-import { Segments } from "./controls.tsx";
+import { Choice } from "../curves/choice.tsx";
 import { pageTheme } from "./theme.ts";
 import { thumbnailPoints } from "./thumbnails.ts";
 
@@ -51,7 +51,7 @@ export function DrawingEditor({ store }: { readonly store: LaboratoryPageStore }
     <div class="lab-editor">
       <EditorCanvas store={store} tool={tool} put={put} />
       <div class="row lab-tools">
-        <Segments
+        <Choice
           name="lab-tool"
           legend="Pointer"
           options={{ draw: "Draw", erase: "Erase" }}

@@ -1,7 +1,8 @@
 /** @file What the pictures show. None of it changes the run. */
 import { compareLabels, fieldLabels, velocityLabels } from "../../laboratory/choices.ts";
 import type { LaboratoryPageStore, PictureChoices } from "../../laboratory/store_types.ts";
-import { Check, Segments } from "./controls.tsx";
+import { Choice } from "../curves/choice.tsx";
+import { Check } from "./controls.tsx";
 
 /** Why what is learned cannot be held against an exact answer now; null where it can. */
 export function withoutExact(store: LaboratoryPageStore): string | null {
@@ -23,21 +24,21 @@ export function PictureChoiceRow({ store }: { readonly store: LaboratoryPageStor
   return (
     <div class="lab-view">
       <div class="row lab-view-row">
-        <Segments
+        <Choice
           name="lab-field"
           legend="Field"
           options={fieldLabels}
           value={choices.field}
           onChange={(field) => set({ field })}
         />
-        <Segments
+        <Choice
           name="lab-velocity"
           legend="Velocity ∇Φ"
           options={velocityLabels}
           value={choices.velocity}
           onChange={(velocity) => set({ velocity })}
         />
-        <Segments
+        <Choice
           name="lab-compare"
           legend="Against the exact answer"
           options={compareLabels}

@@ -170,7 +170,7 @@ function ParticleControls({ store }: { readonly store: LaboratoryStore }) {
       />
       <div class="field seed-field">
         <label for="solver-seed">
-          Seed<span class="visually-hidden">{" of the particles"}</span>
+          Seed<span class="visually-hidden">{` of the particles`}</span>
         </label>
         <input
           id="solver-seed"

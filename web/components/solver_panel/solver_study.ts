@@ -11,6 +11,7 @@ import type {
 } from "../../laboratory/engine_types.ts";
 import type { PageEnvironment } from "../../laboratory/page_environment.ts";
 import { makePump, type Wanted } from "../../laboratory/pump.ts";
+import { errorLine } from "../../laboratory/run_control.ts";
 import type { LaboratoryStore } from "../../laboratory/store_types.ts";
 import { solverFacts, traceOf } from "./solver_facts.ts";
 import { type Tried, withTried } from "./work_precision.ts";
@@ -141,7 +142,7 @@ export function solverStudy(store: LaboratoryStore): SolverStudy {
         answered,
         failed(error) {
           if (isStale()) return;
-          failure.value = error instanceof Error ? error.message : String(error);
+          failure.value = errorLine(error);
           tracing.value = null;
         },
         // Comparing takes its time from training: no more than a fifth of it.
